@@ -1,1 +1,40 @@
-//! Placeholder.
+//! The border to the operating system.
+//!
+//! Everything nixvm does to a machine passes one of four small traits: [`Files`], [`Commands`],
+//! [`Mounts`] and [`Clock`]. None has a default body, so a double that forgets a method does not
+//! compile instead of acting on the machine. There are two implementations:
+//!
+//! * [`Host`] acts on the running machine;
+//! * [`Scratch`] acts on a folder that stands for a machine: files are real files below that
+//!   folder, owners are written down instead of set, commands and mounts are recorded instead of
+//!   done. `nixvm-agent run --root DIR` uses it, and so do the golden cases.
+//!
+//! `tests/contract.rs` is the one suite that both must pass.
+
+mod clock;
+mod commands;
+mod files;
+mod growth;
+mod host;
+mod mounts;
+mod path;
+mod scratch;
+mod secret;
+mod tree;
+
+pub use clock::Clock;
+pub use commands::{Command, CommandError, Commands, Credentials, Ended, Finished, Output};
+pub use files::{
+    Attrs, Change, FileError, FileKind, Files, Links, Owner, ReadAt, Stat, WriteError,
+};
+pub use growth::{Backing, Partition};
+pub use host::Host;
+pub use mounts::{Mount, MountError, MountSpec, Mounts};
+pub use path::{GuestPath, PathError};
+pub use scratch::Scratch;
+pub use secret::Secret;
+
+/// All four borders at once: what a stage of the boot agent works on.
+pub trait System: Files + Commands + Mounts + Clock {}
+
+impl<T: Files + Commands + Mounts + Clock> System for T {}

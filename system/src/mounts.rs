@@ -1,0 +1,90 @@
+//! [`Mounts`]: the mount table, mounting, and growing what the root lies on.
+
+use crate::{Backing, Change, GuestPath};
+
+/// Mounts and the disks below them.
+pub trait Mounts {
+    /// What is mounted, oldest first.
+    fn mounts(&self) -> Result<Vec<Mount>, MountError>;
+
+    /// Mounts; the mount point must exist.
+    fn mount(&mut self, spec: &MountSpec) -> Result<(), MountError>;
+
+    /// The block device, and the partition if it is one, below a mount point. `None` if it is no
+    /// block device with a file system that can be grown here.
+    fn backing(&self, mount_point: &GuestPath) -> Result<Option<Backing>, MountError>;
+
+    /// Grows the partition to the end of its free space, and the file system to the end of the
+    /// partition. Never moves a start, never shrinks.
+    fn grow(&mut self, mount_point: &GuestPath, backing: &Backing) -> Result<Change, MountError>;
+}
+
+/// One line of the mount table.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Mount {
+    /// Device or tag.
+    pub source: String,
+    /// Where.
+    pub target: GuestPath,
+    /// File system type.
+    pub fstype: String,
+}
+
+/// What to mount.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct MountSpec {
+    /// Device or mount tag.
+    pub source: String,
+    /// Mount point.
+    pub target: GuestPath,
+    /// File system type, for example `9p`, `virtiofs`, `iso9660`.
+    pub fstype: String,
+    /// Comma-separated options: those of `mount(8)` that are flags, and the file system's own.
+    pub options: String,
+}
+
+/// Why a mount failed.
+#[derive(Debug, thiserror::Error)]
+pub enum MountError {
+    /// The kernel refused.
+    #[error("mounting {source_name} ({fstype}) on {target}")]
+    Mount {
+        /// Device or tag.
+        source_name: String,
+        /// Where.
+        target: GuestPath,
+        /// File system type.
+        fstype: String,
+        /// The kernel's word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The mount table or a device could not be read.
+    #[error("reading {what}")]
+    Read {
+        /// What was read.
+        what: String,
+        /// The system's word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Growing stopped; nothing is lost, the old size is still right.
+    #[error("growing {device}: {reason}")]
+    Grow {
+        /// Partition or file system.
+        device: String,
+        /// What is in the way.
+        reason: String,
+    },
+}
+
+impl MountError {
+    /// Stable name of the cause, for reports.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Mount { .. } => "mount-failed",
+            Self::Read { .. } => "unreadable",
+            Self::Grow { .. } => "grow-failed",
+        }
+    }
+}
