@@ -1,0 +1,143 @@
+//! [`Host`]: the running machine.
+
+mod disks;
+mod mounting;
+mod run;
+
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::tree::Tree;
+use crate::{
+    Attrs, Backing, Change, Clock, Command, CommandError, Commands, FileError, Files, Finished,
+    GuestPath, Links, Mount, MountError, MountSpec, Mounts, ReadAt, Stat, WriteError,
+};
+
+/// The machine this program runs on.
+#[derive(Debug)]
+pub struct Host {
+    tree: Tree,
+}
+
+impl Host {
+    /// The machine from `/` on.
+    pub fn new() -> io::Result<Self> {
+        Self::below("/")
+    }
+
+    /// The machine, with files and mounts below `root`. Commands still run on the machine; their
+    /// working directory is below `root`.
+    pub fn below(root: &str) -> io::Result<Self> {
+        Ok(Self { tree: Tree::open(root, None)? })
+    }
+}
+
+impl Files for Host {
+    fn read(&self, path: &GuestPath, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+        self.tree.read(path, limit)
+    }
+
+    fn open(&self, path: &GuestPath) -> Result<Option<Box<dyn ReadAt>>, FileError> {
+        self.tree.open_at(path)
+    }
+
+    fn stat(&self, path: &GuestPath) -> Result<Option<Stat>, FileError> {
+        self.tree.stat(path)
+    }
+
+    fn list(&self, dir: &GuestPath) -> Result<Option<Vec<String>>, FileError> {
+        self.tree.list(dir)
+    }
+
+    fn read_link(&self, path: &GuestPath) -> Result<Option<String>, FileError> {
+        self.tree.read_link(path)
+    }
+
+    fn write(
+        &mut self,
+        path: &GuestPath,
+        contents: &[u8],
+        attrs: Attrs,
+        links: Links<'_>,
+    ) -> Result<Change, WriteError> {
+        self.tree.write(path, contents, attrs, links)
+    }
+
+    fn make_dir(
+        &mut self,
+        path: &GuestPath,
+        attrs: Attrs,
+        links: Links<'_>,
+    ) -> Result<Change, WriteError> {
+        self.tree.make_dir(path, attrs, links)
+    }
+
+    fn link(&mut self, path: &GuestPath, target: &str) -> Result<Change, WriteError> {
+        self.tree.link(path, target)
+    }
+
+    fn remove(&mut self, path: &GuestPath) -> Result<Change, WriteError> {
+        self.tree.remove(path)
+    }
+
+    fn tell(&mut self, path: &GuestPath, value: &str) -> Result<Change, WriteError> {
+        self.tree.tell(path, value)
+    }
+}
+
+impl Commands for Host {
+    fn run(&mut self, command: &Command) -> Result<Finished, CommandError> {
+        run::run(&self.tree, command)
+    }
+
+    fn has(&self, program: &str) -> bool {
+        run::find(program).is_some()
+    }
+}
+
+impl Mounts for Host {
+    fn mounts(&self) -> Result<Vec<Mount>, MountError> {
+        mounting::table()
+    }
+
+    fn mount(&mut self, spec: &MountSpec) -> Result<(), MountError> {
+        mounting::mount(&self.tree, spec)
+    }
+
+    fn backing(&self, mount_point: &GuestPath) -> Result<Option<Backing>, MountError> {
+        disks::backing(&self.tree, mount_point)
+    }
+
+    fn grow(&mut self, mount_point: &GuestPath, backing: &Backing) -> Result<Change, MountError> {
+        disks::grow(&self.tree, mount_point, backing)
+    }
+}
+
+impl Clock for Host {
+    fn now(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    fn uptime(&self) -> Duration {
+        let time = clock_gettime(ClockId::Boottime);
+        Duration::new(
+            u64::try_from(time.tv_sec).unwrap_or(0),
+            u32::try_from(time.tv_nsec).unwrap_or(0),
+        )
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(text.trim().to_owned())
+    }
+
+    fn cpu(&self) -> (Duration, Duration) {
+        (run::cpu_of(libc::RUSAGE_SELF), run::cpu_of(libc::RUSAGE_CHILDREN))
+    }
+
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}

@@ -1,0 +1,183 @@
+//! Running programs: a process group of its own, an environment of its own, a limit.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+use crate::tree::Tree;
+use crate::{Command, CommandError, Credentials, Ended, Finished, Output};
+
+/// How much of a program's output is kept.
+const TAIL: u64 = 64 * 1024;
+
+/// The file of a program on [`Command::PATH`], if it is there and executable.
+pub(super) fn find(program: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(PathBuf::from(program));
+    }
+    Command::PATH
+        .split(':')
+        .map(|dir| Path::new(dir).join(program))
+        .find(|path| rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok())
+}
+
+pub(super) fn run(tree: &Tree, command: &Command) -> Result<Finished, CommandError> {
+    let path = find(&command.program)
+        .ok_or_else(|| CommandError::NotFound { program: command.program.clone() })?;
+    let start = |source| CommandError::Start { program: command.program.clone(), source };
+    let capture = match command.output {
+        Output::Capture => Some(anonymous_file().map_err(start)?),
+        Output::Inherit => None,
+    };
+    let cwd = tree.folder(&command.cwd).map_err(start)?;
+    let child = spawn(&path, command, &cwd, capture.as_ref())
+        .map_err(|error| explain(command, &path, error))?;
+    let ended = wait(child, command.limit).map_err(start)?;
+    let tail = capture.map_or(Ok(String::new()), tail_of).map_err(start)?;
+    Ok(Finished { ended, tail })
+}
+
+fn spawn(
+    path: &Path,
+    command: &Command,
+    cwd: &OwnedFd,
+    capture: Option<&File>,
+) -> io::Result<Child> {
+    match configure(path, command, cwd, capture)?.args(&command.args).spawn() {
+        // No first line with an interpreter: every shell reads such a file as a script for sh.
+        Err(error) if error.raw_os_error() == Some(libc::ENOEXEC) => {
+            configure(Path::new("/bin/sh"), command, cwd, capture)?
+                .arg(path)
+                .args(&command.args)
+                .spawn()
+        }
+        other => other,
+    }
+}
+
+fn configure(
+    path: &Path,
+    command: &Command,
+    cwd: &OwnedFd,
+    capture: Option<&File>,
+) -> io::Result<std::process::Command> {
+    let mut process = std::process::Command::new(path);
+    process.env_clear().env("PATH", Command::PATH).envs(command.env.iter().cloned());
+    // The descriptor is still open between fork and exec, and no link can be put in its place.
+    process.current_dir(format!("/proc/self/fd/{}", cwd.as_raw_fd()));
+    process.process_group(0).stdin(Stdio::null());
+    if let Some(arg0) = &command.arg0 {
+        process.arg0(arg0);
+    }
+    if let Some(file) = capture {
+        process.stdout(file.try_clone()?).stderr(file.try_clone()?);
+    }
+    if let Some(user) = command.user.clone() {
+        // SAFETY: `become_user` only makes system calls; it neither allocates nor takes a lock, so
+        // it may run between fork and exec.
+        unsafe { process.pre_exec(move || become_user(&user)) };
+    }
+    Ok(process)
+}
+
+/// Drops root for good: groups first, user last.
+fn become_user(user: &Credentials) -> io::Result<()> {
+    let check = |done: libc::c_int| {
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    // SAFETY: the pointer and the length are those of one live slice of gid_t.
+    check(unsafe { libc::setgroups(user.groups.len() as _, user.groups.as_ptr()) })?;
+    // SAFETY: plain system call.
+    check(unsafe { libc::setgid(user.gid) })?;
+    // SAFETY: plain system call.
+    check(unsafe { libc::setuid(user.uid) })
+}
+
+/// Waits for the process, not for the end of its output: daemons that it leaves may hold that open.
+fn wait(mut child: Child, limit: Duration) -> io::Result<Ended> {
+    let pid = Pid::from_child(&child);
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    let deadline = Instant::now().checked_add(limit);
+    loop {
+        let left = deadline.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(left.subsec_nanos()),
+        };
+        match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout)) {
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(0) => {
+                // ESRCH: it ended this very moment.
+                let _ = kill_process_group(pid, Signal::KILL);
+                child.wait()?;
+                return Ok(Ended::TimedOut);
+            }
+            Ok(_) => return child.wait().map(ended),
+        }
+    }
+}
+
+fn ended(status: ExitStatus) -> Ended {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ended::Exit(code),
+        (None, signal) => Ended::Signal(signal.unwrap_or(0)),
+    }
+}
+
+/// A file without a name for the output: never blocks a writer, unlike a pipe.
+fn anonymous_file() -> io::Result<File> {
+    let fd = rustix::fs::memfd_create("nixvm-output", rustix::fs::MemfdFlags::CLOEXEC)?;
+    // Both streams append, so neither writes over the other.
+    rustix::fs::fcntl_setfl(&fd, rustix::fs::OFlags::APPEND)?;
+    Ok(File::from(fd))
+}
+
+fn tail_of(mut file: File) -> io::Result<String> {
+    let size = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// "No such file" for a file that is there means that its interpreter is not.
+fn explain(command: &Command, path: &Path, source: io::Error) -> CommandError {
+    let program = command.program.clone();
+    if source.kind() != io::ErrorKind::NotFound {
+        return CommandError::Start { program, source };
+    }
+    let interpreter = File::open(path).ok().and_then(|file| {
+        let mut line = Vec::new();
+        file.take(256).read_to_end(&mut line).ok()?;
+        let line = line.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+        String::from_utf8_lossy(line).split_whitespace().next().map(str::to_owned)
+    });
+    match interpreter {
+        Some(interpreter) => CommandError::NoInterpreter { program, interpreter },
+        None => CommandError::NotFound { program },
+    }
+}
+
+/// User and system CPU time of this process or of its waited-for children.
+pub(super) fn cpu_of(who: libc::c_int) -> Duration {
+    // SAFETY: `rusage` is plain data for which all zeroes is a valid value, and the pointer is to
+    // a live local of that type.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(who, &raw mut usage);
+        usage
+    };
+    let time = |value: libc::timeval| {
+        Duration::new(u64::try_from(value.tv_sec).unwrap_or(0), 0)
+            + Duration::from_micros(u64::try_from(value.tv_usec).unwrap_or(0))
+    };
+    time(usage.ru_utime) + time(usage.ru_stime)
+}

@@ -1,0 +1,251 @@
+//! [`Scratch`]: a folder that stands for a machine.
+//!
+//! Files are real files below the folder. Everything that would need root or a kernel is written
+//! down: owners, mounts, commands. What is written down is kept in [`Scratch::STATE`] in the
+//! folder, so that a second run finds the machine as the first one left it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tree::Tree;
+use crate::{
+    Attrs, Backing, Change, Clock, Command, CommandError, Commands, Ended, FileError, Files,
+    Finished, GuestPath, Links, Mount, MountError, MountSpec, Mounts, Owner, ReadAt, Stat,
+    WriteError,
+};
+
+/// A machine in a folder.
+#[derive(Debug)]
+pub struct Scratch {
+    tree: Tree,
+    state: State,
+    commands: Vec<Command>,
+}
+
+/// What a folder cannot hold by itself.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct State {
+    /// How often the machine was started again.
+    boots: u32,
+    /// Owners that are not root, by path.
+    owners: BTreeMap<GuestPath, Owner>,
+    mounts: Vec<Mount>,
+    backings: BTreeMap<GuestPath, Backing>,
+    /// How commands end, by a piece of their command line; others exit with 0.
+    answers: BTreeMap<String, Answer>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    Exit(i32),
+    Hang,
+    NoInterpreter,
+}
+
+impl Scratch {
+    /// Where the folder keeps what files cannot say.
+    pub const STATE: &str = "/.nixvm-scratch.json";
+
+    /// A fixed time, so that two runs write the same: 2026-01-01 00:00:00 UTC.
+    const NOW: Duration = Duration::from_secs(1_767_225_600);
+
+    /// Opens the folder; its state file may be missing.
+    pub fn open(folder: &str) -> io::Result<Self> {
+        let mut tree = Tree::open(folder, Some(BTreeMap::new()))?;
+        let bytes = tree.read(&Self::state_path()?, 1 << 24).map_err(io::Error::other)?;
+        let mut state: State = match bytes {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other)?,
+            None => State::default(),
+        };
+        tree.owners = Some(std::mem::take(&mut state.owners));
+        Ok(Self { tree, state, commands: Vec::new() })
+    }
+
+    /// What was run so far, in order.
+    pub fn commands(&self) -> &[Command] {
+        &self.commands
+    }
+
+    /// Owners that are not root, by path.
+    pub fn owners(&self) -> BTreeMap<GuestPath, Owner> {
+        self.tree.owners.clone().unwrap_or_default()
+    }
+
+    /// A new boot: mounts are gone. The caller empties `/run`.
+    pub fn reboot(&mut self) -> io::Result<()> {
+        self.state.boots += 1;
+        self.state.mounts.clear();
+        self.save()
+    }
+
+    /// Keeps the state in the folder. Called after every change of it.
+    fn save(&mut self) -> io::Result<()> {
+        self.state.owners = self.owners();
+        let text = serde_json::to_vec_pretty(&self.state).map_err(io::Error::other)?;
+        self.state.owners.clear();
+        let path = Self::state_path()?;
+        self.tree
+            .write(&path, &text, Attrs::root(0o644), Links::Follow)
+            .map_err(io::Error::other)?;
+        Ok(())
+    }
+
+    fn state_path() -> io::Result<GuestPath> {
+        GuestPath::new(Self::STATE).map_err(io::Error::other)
+    }
+
+    fn kept(
+        &mut self,
+        path: &GuestPath,
+        done: Result<Change, WriteError>,
+    ) -> Result<Change, WriteError> {
+        if matches!(done, Ok(Change::Changed)) {
+            self.save().map_err(|source| WriteError::Write { path: path.clone(), source })?;
+        }
+        done
+    }
+}
+
+impl Files for Scratch {
+    fn read(&self, path: &GuestPath, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+        self.tree.read(path, limit)
+    }
+
+    fn open(&self, path: &GuestPath) -> Result<Option<Box<dyn ReadAt>>, FileError> {
+        self.tree.open_at(path)
+    }
+
+    fn stat(&self, path: &GuestPath) -> Result<Option<Stat>, FileError> {
+        self.tree.stat(path)
+    }
+
+    fn list(&self, dir: &GuestPath) -> Result<Option<Vec<String>>, FileError> {
+        self.tree.list(dir)
+    }
+
+    fn read_link(&self, path: &GuestPath) -> Result<Option<String>, FileError> {
+        self.tree.read_link(path)
+    }
+
+    fn write(
+        &mut self,
+        path: &GuestPath,
+        contents: &[u8],
+        attrs: Attrs,
+        links: Links<'_>,
+    ) -> Result<Change, WriteError> {
+        let done = self.tree.write(path, contents, attrs, links);
+        self.kept(path, done)
+    }
+
+    fn make_dir(
+        &mut self,
+        path: &GuestPath,
+        attrs: Attrs,
+        links: Links<'_>,
+    ) -> Result<Change, WriteError> {
+        let done = self.tree.make_dir(path, attrs, links);
+        self.kept(path, done)
+    }
+
+    fn link(&mut self, path: &GuestPath, target: &str) -> Result<Change, WriteError> {
+        self.tree.link(path, target)
+    }
+
+    fn remove(&mut self, path: &GuestPath) -> Result<Change, WriteError> {
+        self.tree.remove(path)
+    }
+
+    fn tell(&mut self, path: &GuestPath, value: &str) -> Result<Change, WriteError> {
+        // The folder has no kernel that would keep the file, so it is an ordinary one.
+        self.tree.write(path, format!("{value}\n").as_bytes(), Attrs::root(0o644), Links::Follow)
+    }
+}
+
+impl Commands for Scratch {
+    fn run(&mut self, command: &Command) -> Result<Finished, CommandError> {
+        self.commands.push(command.clone());
+        let line = format!("{} {}", command.program, command.args.join(" "));
+        let answer =
+            self.state.answers.iter().find(|(piece, _)| line.contains(*piece)).map(|(_, a)| *a);
+        let ended = match answer {
+            Some(Answer::NoInterpreter) => {
+                let program = command.program.clone();
+                return Err(CommandError::NoInterpreter { program, interpreter: "/bin/nope".into() });
+            }
+            Some(Answer::Hang) => Ended::TimedOut,
+            Some(Answer::Exit(code)) => Ended::Exit(code),
+            None => Ended::Exit(0),
+        };
+        Ok(Finished { ended, tail: String::new() })
+    }
+
+    fn has(&self, _program: &str) -> bool {
+        true
+    }
+}
+
+impl Mounts for Scratch {
+    fn mounts(&self) -> Result<Vec<Mount>, MountError> {
+        Ok(self.state.mounts.clone())
+    }
+
+    fn mount(&mut self, spec: &MountSpec) -> Result<(), MountError> {
+        let failed = |source: io::Error| MountError::Mount {
+            source_name: spec.source.clone(),
+            target: spec.target.clone(),
+            fstype: spec.fstype.clone(),
+            source,
+        };
+        self.tree.folder(&spec.target).map_err(failed)?;
+        self.state.mounts.push(Mount {
+            source: spec.source.clone(),
+            target: spec.target.clone(),
+            fstype: spec.fstype.clone(),
+        });
+        self.save().map_err(failed)
+    }
+
+    fn backing(&self, mount_point: &GuestPath) -> Result<Option<Backing>, MountError> {
+        Ok(self.state.backings.get(mount_point).cloned())
+    }
+
+    fn grow(&mut self, mount_point: &GuestPath, backing: &Backing) -> Result<Change, MountError> {
+        let mut grown = backing.clone();
+        grown.filesystem_room = 0;
+        if let Some(partition) = &mut grown.partition {
+            partition.bytes += std::mem::take(&mut partition.room);
+        }
+        self.state.backings.insert(mount_point.clone(), grown);
+        self.save().map_err(|error| MountError::Grow {
+            device: backing.device.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(Change::Changed)
+    }
+}
+
+impl Clock for Scratch {
+    fn now(&self) -> Duration {
+        Self::NOW
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        Some(format!("scratch-boot-{}", self.state.boots))
+    }
+
+    fn cpu(&self) -> (Duration, Duration) {
+        (Duration::ZERO, Duration::ZERO)
+    }
+
+    fn pause(&self, _time: Duration) {}
+}

@@ -1,0 +1,215 @@
+//! The writing half of [`Tree`]: the one place where files are replaced.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::Tree;
+use crate::{Attrs, Change, FileKind, GuestPath, Links, Owner, WriteError};
+
+impl Tree {
+    pub(crate) fn write(
+        &mut self,
+        path: &GuestPath,
+        contents: &[u8],
+        attrs: Attrs,
+        links: Links<'_>,
+    ) -> Result<Change, WriteError> {
+        let at = |source| write_error(path, source);
+        let folder = self.make_folder(&path.parent(), links).map_err(at)?;
+        if self.is_same(&folder, path, contents, attrs).map_err(at)? {
+            return Ok(Change::Unchanged);
+        }
+        self.replace(&folder, path, contents, attrs).map_err(at)?;
+        Ok(Change::Changed)
+    }
+
+    pub(crate) fn make_dir(
+        &mut self,
+        path: &GuestPath,
+        attrs: Attrs,
+        links: Links<'_>,
+    ) -> Result<Change, WriteError> {
+        let at = |source| write_error(path, source);
+        let before = self.stat_raw(path).ok();
+        let folder = self.make_folder(path, links).map_err(at)?;
+        if let Some(stat) = before
+            && stat.kind == FileKind::Dir
+            && (stat.mode, stat.owner) == (attrs.mode, attrs.owner)
+        {
+            return Ok(Change::Unchanged);
+        }
+        self.set_owner(folder.as_fd(), path, attrs.owner).map_err(at)?;
+        fs::fchmod(&folder, Mode::from_raw_mode(attrs.mode)).map_err(|e| at(e.into()))?;
+        Ok(Change::Changed)
+    }
+
+    pub(crate) fn link(&mut self, path: &GuestPath, target: &str) -> Result<Change, WriteError> {
+        let mut make = || -> io::Result<Change> {
+            let folder = self.make_folder(&path.parent(), Links::Follow)?;
+            if let Ok(now) = fs::readlinkat(&folder, path.name(), Vec::new())
+                && now.as_bytes() == target.as_bytes()
+            {
+                return Ok(Change::Unchanged);
+            }
+            let temporary = temporary_name(path);
+            fs::symlinkat(target, &folder, &temporary)?;
+            finish(&folder, &temporary, path.name())?;
+            Ok(Change::Changed)
+        };
+        make().map_err(|source| write_error(path, source))
+    }
+
+    pub(crate) fn remove(&mut self, path: &GuestPath) -> Result<Change, WriteError> {
+        let take = || -> io::Result<Change> {
+            let stat = match self.stat_raw(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Ok(Change::Unchanged);
+                }
+                other => other?,
+            };
+            let folder = self.open_folder(&path.parent(), Links::Follow)?;
+            let is_dir = stat.kind == FileKind::Dir;
+            let flags = if is_dir { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+            fs::unlinkat(&folder, path.name(), flags)?;
+            fs::fsync(&folder)?;
+            Ok(Change::Changed)
+        };
+        take().map_err(|source| write_error(path, source))
+    }
+
+    /// Writes to a kernel file that exists; it can be neither made nor replaced.
+    pub(crate) fn tell(&mut self, path: &GuestPath, value: &str) -> Result<Change, WriteError> {
+        let put = || -> io::Result<Change> {
+            let now = self.read(path, 64 * 1024).map_err(io::Error::other)?;
+            if now.is_some_and(|now| now.trim_ascii_end() == value.as_bytes()) {
+                return Ok(Change::Unchanged);
+            }
+            let mut file = File::from(self.open_in_root(path, OFlags::WRONLY)?);
+            file.write_all(value.as_bytes())?;
+            Ok(Change::Changed)
+        };
+        put().map_err(|source| write_error(path, source))
+    }
+
+    /// Opens a folder, making what is missing (root, 0755).
+    fn make_folder(&mut self, dir: &GuestPath, links: Links<'_>) -> io::Result<OwnedFd> {
+        match self.open_folder(dir, links) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.name().is_empty() => {
+                let parent = self.make_folder(&dir.parent(), links)?;
+                match fs::mkdirat(&parent, dir.name(), Mode::from_raw_mode(0o755)) {
+                    Ok(()) => fs::fsync(&parent)?,
+                    Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                let made = self.open_folder(dir, links)?;
+                // The mode of mkdir is cut by the umask.
+                fs::fchmod(&made, Mode::from_raw_mode(0o755))?;
+                Ok(made)
+            }
+            other => other,
+        }
+    }
+
+    fn is_same(
+        &self,
+        folder: &OwnedFd,
+        path: &GuestPath,
+        contents: &[u8],
+        attrs: Attrs,
+    ) -> io::Result<bool> {
+        let stat = match self.stat_raw(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            other => other?,
+        };
+        if stat.kind != FileKind::File
+            || (stat.mode, stat.owner) != (attrs.mode, attrs.owner)
+            || stat.size != contents.len() as u64
+        {
+            return Ok(false);
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(fs::openat(folder, path.name(), flags, Mode::empty())?);
+        let mut now = Vec::with_capacity(contents.len());
+        file.take(contents.len() as u64 + 1).read_to_end(&mut now)?;
+        Ok(now == contents)
+    }
+
+    fn replace(
+        &mut self,
+        folder: &OwnedFd,
+        path: &GuestPath,
+        contents: &[u8],
+        attrs: Attrs,
+    ) -> io::Result<()> {
+        let temporary = temporary_name(path);
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // What a power cut left behind is in the way; the name is ours alone.
+        match fs::unlinkat(folder, &temporary, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let file = fs::openat(folder, &temporary, flags, Mode::from_raw_mode(0o600))?;
+        let fill = |tree: &mut Self| -> io::Result<()> {
+            tree.set_owner(file.as_fd(), path, attrs.owner)?;
+            fs::fchmod(&file, Mode::from_raw_mode(attrs.mode))?;
+            let mut file = File::from(file);
+            file.write_all(contents)?;
+            file.sync_all()?;
+            finish(folder, &temporary, path.name())
+        };
+        let done = fill(self);
+        if done.is_err() {
+            // The first fault is the one to tell; a leftover is removed by the next write.
+            let _ = fs::unlinkat(folder, &temporary, AtFlags::empty());
+        }
+        done
+    }
+
+    fn set_owner(
+        &mut self,
+        fd: std::os::fd::BorrowedFd<'_>,
+        path: &GuestPath,
+        owner: Owner,
+    ) -> io::Result<()> {
+        match &mut self.owners {
+            Some(owners) if owner == Owner::ROOT => {
+                owners.remove(path);
+            }
+            Some(owners) => {
+                owners.insert(path.clone(), owner);
+            }
+            None => fs::fchown(
+                fd,
+                Some(fs::Uid::from_raw(owner.uid)),
+                Some(fs::Gid::from_raw(owner.gid)),
+            )?,
+        }
+        Ok(())
+    }
+}
+
+fn finish(folder: &OwnedFd, temporary: &str, name: &str) -> io::Result<()> {
+    fs::renameat(folder, temporary, folder, name)?;
+    fs::fsync(folder)?;
+    Ok(())
+}
+
+/// One fixed name for each target: a leftover of a power cut is found and replaced.
+fn temporary_name(path: &GuestPath) -> String {
+    let name: String = path.name().chars().take(40).collect();
+    format!(".{name}.nixvm-new")
+}
+
+fn write_error(path: &GuestPath, source: io::Error) -> WriteError {
+    let path = path.clone();
+    match source.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::LOOP | Errno::NOTDIR) => WriteError::LinkInTheWay { path },
+        Some(Errno::ROFS) => WriteError::ReadOnly { path },
+        _ => WriteError::Write { path, source },
+    }
+}

@@ -1,0 +1,337 @@
+//! One suite for both implementations of the border: what holds for the machine holds for the
+//! scratch folder. `Host` needs root for owners and mounts; without it those cases are skipped by
+//! name.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::time::Duration;
+
+use nixvm_system::{
+    Attrs, Change, Command, CommandError, Commands, Ended, FileKind, GuestPath, Host, Links,
+    MountSpec, Owner, Scratch, System, WriteError,
+};
+
+fn path(text: &str) -> GuestPath {
+    GuestPath::new(text).unwrap()
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Runs `case` against both implementations, each in a new folder.
+fn both(case: impl Fn(&mut dyn System, &Path)) {
+    let folder = tempfile::tempdir().unwrap();
+    case(&mut Host::below(folder.path().to_str().unwrap()).unwrap(), folder.path());
+    let folder = tempfile::tempdir().unwrap();
+    case(&mut Scratch::open(folder.path().to_str().unwrap()).unwrap(), folder.path());
+}
+
+/// The caller's own owner, which needs no root to set; in a scratch folder it is root's.
+fn own(system: &dyn System) -> Owner {
+    system.stat(&GuestPath::root()).unwrap().unwrap().owner
+}
+
+#[test]
+fn absent_is_none_and_unreadable_is_an_error() {
+    both(|system, folder| {
+        assert_eq!(system.read(&path("/no/such"), 10).unwrap(), None);
+        assert_eq!(system.stat(&path("/no")).unwrap(), None);
+        assert_eq!(system.list(&path("/no")).unwrap(), None);
+        assert_eq!(system.read_link(&path("/no")).unwrap(), None);
+        assert!(system.open(&path("/no")).unwrap().is_none());
+        std::fs::create_dir(folder.join("dir")).unwrap();
+        assert!(system.read(&path("/dir"), 10).is_err(), "a folder is not a file");
+        std::fs::write(folder.join("file"), "x").unwrap();
+        assert!(system.read(&path("/file/below"), 10).is_err(), "a file is not a folder");
+        assert_eq!(system.read_link(&path("/file")).unwrap(), None);
+    });
+}
+
+#[test]
+fn a_file_larger_than_the_limit_is_an_error() {
+    both(|system, folder| {
+        std::fs::write(folder.join("big"), "12345").unwrap();
+        assert_eq!(system.read(&path("/big"), 5).unwrap().unwrap(), b"12345");
+        assert!(system.read(&path("/big"), 4).is_err());
+    });
+}
+
+#[test]
+fn a_fifo_is_refused_without_waiting() {
+    both(|system, folder| {
+        let fifo = folder.join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        assert!(system.read(&path("/fifo"), 10).is_err());
+    });
+}
+
+#[test]
+fn links_cannot_lead_out_of_the_root() {
+    both(|system, folder| {
+        symlink("/etc", folder.join("out")).unwrap();
+        symlink("../../../../etc/passwd", folder.join("up")).unwrap();
+        assert_eq!(system.read(&path("/out/passwd"), 1 << 20).unwrap(), None);
+        assert_eq!(system.read(&path("/up"), 1 << 20).unwrap(), None);
+        std::fs::create_dir(folder.join("etc")).unwrap();
+        std::fs::write(folder.join("etc/passwd"), "inside").unwrap();
+        assert_eq!(system.read(&path("/out/passwd"), 99).unwrap().unwrap(), b"inside");
+        assert_eq!(system.read(&path("/up"), 99).unwrap().unwrap(), b"inside");
+    });
+}
+
+#[test]
+fn a_write_makes_folders_and_a_second_one_changes_nothing() {
+    both(|system, folder| {
+        let attrs = Attrs { mode: 0o640, owner: own(system) };
+        let file = path("/etc/x/y.conf");
+        let mut write = || system.write(&file, b"one\n", attrs, Links::Follow).unwrap();
+        assert_eq!(write(), Change::Changed);
+        assert_eq!(write(), Change::Unchanged);
+        let stat = system.stat(&file).unwrap().unwrap();
+        assert_eq!((stat.kind, stat.mode, stat.size), (FileKind::File, 0o640, 4));
+        let dir = std::fs::metadata(folder.join("etc/x")).unwrap();
+        assert_eq!(dir.permissions().mode() & 0o7777, 0o755);
+        let other = Attrs { mode: 0o600, ..attrs };
+        assert_eq!(system.write(&file, b"one\n", other, Links::Follow).unwrap(), Change::Changed);
+        assert_eq!(system.list(&path("/etc/x")).unwrap().unwrap(), ["y.conf"], "nothing left over");
+    });
+}
+
+#[test]
+fn a_write_replaces_a_link_and_never_follows_it() {
+    both(|system, folder| {
+        std::fs::write(folder.join("victim"), "safe").unwrap();
+        symlink("victim", folder.join("name")).unwrap();
+        let attrs = Attrs { mode: 0o644, owner: own(system) };
+        system.write(&path("/name"), b"new", attrs, Links::Follow).unwrap();
+        assert_eq!(std::fs::read(folder.join("victim")).unwrap(), b"safe");
+        assert_eq!(system.stat(&path("/name")).unwrap().unwrap().kind, FileKind::File);
+    });
+}
+
+#[test]
+fn a_planted_link_below_a_home_is_refused() {
+    both(|system, folder| {
+        std::fs::create_dir_all(folder.join("home/ht")).unwrap();
+        std::fs::create_dir(folder.join("etc")).unwrap();
+        symlink("/etc", folder.join("home/ht/.ssh")).unwrap();
+        let attrs = Attrs { mode: 0o600, owner: own(system) };
+        let home = path("/home/ht");
+        let links = Links::RefuseBelow(&home);
+        let error = system.write(&path("/home/ht/.ssh/authorized_keys"), b"k", attrs, links);
+        assert!(matches!(error, Err(WriteError::LinkInTheWay { .. })), "{error:?}");
+        let error = system.make_dir(&path("/home/ht/.ssh"), attrs, links);
+        assert!(matches!(error, Err(WriteError::LinkInTheWay { .. })), "{error:?}");
+        assert!(std::fs::read_dir(folder.join("etc")).unwrap().next().is_none());
+        // A link above the home is the administrator's: /home may itself be one.
+        symlink("/home", folder.join("users")).unwrap();
+        let home = path("/users/ht");
+        let links = Links::RefuseBelow(&home);
+        system.write(&path("/users/ht/x/file"), b"k", attrs, links).unwrap();
+        assert_eq!(std::fs::read(folder.join("home/ht/x/file")).unwrap(), b"k");
+    });
+}
+
+#[test]
+fn owners_are_kept() {
+    if !is_root() {
+        println!("SKIP owners_are_kept: only root may give files away");
+        return;
+    }
+    both(|system, _| {
+        let owner = Owner { uid: 501, gid: 20 };
+        let attrs = Attrs { mode: 0o700, owner };
+        let dir = path("/home/ht");
+        assert_eq!(system.make_dir(&dir, attrs, Links::Follow).unwrap(), Change::Changed);
+        assert_eq!(system.make_dir(&dir, attrs, Links::Follow).unwrap(), Change::Unchanged);
+        let stat = system.stat(&dir).unwrap().unwrap();
+        assert_eq!((stat.kind, stat.mode, stat.owner), (FileKind::Dir, 0o700, owner));
+        assert_eq!(system.stat(&path("/home")).unwrap().unwrap().owner, Owner::ROOT);
+        let file = path("/home/ht/f");
+        system.write(&file, b"", attrs, Links::Follow).unwrap();
+        assert_eq!(system.stat(&file).unwrap().unwrap().owner, owner);
+    });
+}
+
+#[test]
+fn links_and_removal() {
+    both(|system, _| {
+        let link = path("/etc/localtime");
+        assert_eq!(system.link(&link, "/usr/share/zoneinfo/UTC").unwrap(), Change::Changed);
+        assert_eq!(system.link(&link, "/usr/share/zoneinfo/UTC").unwrap(), Change::Unchanged);
+        assert_eq!(system.link(&link, "/usr/share/zoneinfo/CET").unwrap(), Change::Changed);
+        assert_eq!(system.read_link(&link).unwrap().unwrap(), "/usr/share/zoneinfo/CET");
+        assert_eq!(system.remove(&link).unwrap(), Change::Changed);
+        assert_eq!(system.remove(&link).unwrap(), Change::Unchanged);
+        assert_eq!(system.remove(&path("/etc")).unwrap(), Change::Changed);
+    });
+}
+
+#[test]
+fn kernel_files_take_a_value_once() {
+    both(|system, folder| {
+        std::fs::create_dir_all(folder.join("proc/sys/kernel")).unwrap();
+        std::fs::write(folder.join("proc/sys/kernel/hostname"), "(none)\n").unwrap();
+        let name = path("/proc/sys/kernel/hostname");
+        assert_eq!(system.tell(&name, "lima-x").unwrap(), Change::Changed);
+        assert_eq!(system.tell(&name, "lima-x").unwrap(), Change::Unchanged);
+        assert_eq!(system.read(&name, 99).unwrap().unwrap().trim_ascii(), b"lima-x");
+    });
+}
+
+#[test]
+fn devices_and_images_are_read_at_any_place() {
+    both(|system, folder| {
+        std::fs::write(folder.join("disk"), "0123456789").unwrap();
+        let disk = system.open(&path("/disk")).unwrap().unwrap();
+        let mut buf = [0; 4];
+        assert_eq!(disk.size().unwrap(), 10);
+        assert_eq!(disk.read_at(8, &mut buf).unwrap(), 2);
+        assert_eq!(&buf[..2], b"89");
+        assert_eq!(disk.read_at(99, &mut buf).unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_command_ends_with_its_exit_code() {
+    both(|system, _| {
+        let finished = system.run(&Command::tool("true", &[])).unwrap();
+        assert_eq!(finished.ended, Ended::Exit(0));
+        assert!(system.has("sh"));
+    });
+}
+
+#[test]
+fn a_mount_is_in_the_table_and_needs_its_folder() {
+    if std::env::var_os("NIXVM_IN_NAMESPACE").is_none() {
+        if !is_root() {
+            println!("SKIP a_mount_is_in_the_table_and_needs_its_folder: mounting needs root");
+            return;
+        }
+        // A private mount namespace for a process of its own: the machine's mounts stay as they are.
+        let status = std::process::Command::new("unshare")
+            .args(["--mount", "--propagation", "private"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "a_mount_is_in_the_table_and_needs_its_folder"])
+            .env("NIXVM_IN_NAMESPACE", "1")
+            .status()
+            .unwrap();
+        assert!(status.success());
+        return;
+    }
+    both(|system, folder| {
+        let mut spec = MountSpec {
+            source: "share".to_owned(),
+            target: path("/mnt/a b"),
+            fstype: "tmpfs".to_owned(),
+            options: "ro,nofail,mode=0711,comment=x".to_owned(),
+        };
+        assert!(system.mount(&spec).is_err(), "no mount point");
+        std::fs::create_dir_all(folder.join("mnt/a b")).unwrap();
+        system.mount(&spec).unwrap();
+        let table = system.mounts().unwrap();
+        let mount = table.iter().find(|mount| mount.source == "share").unwrap();
+        assert!(mount.target.as_str().ends_with("/mnt/a b"));
+        assert_eq!(mount.fstype, "tmpfs");
+        spec.target = path("/mnt/a b/c");
+        assert!(system.mount(&spec).is_err());
+    });
+}
+
+#[test]
+fn time_goes_on_and_a_boot_has_a_name() {
+    both(|system, _| {
+        let before = system.now();
+        system.pause(Duration::from_millis(1));
+        assert!(system.now() >= before);
+        assert_eq!(system.boot_id(), system.boot_id());
+    });
+}
+
+// Only the machine runs programs; these have no counterpart in a scratch folder.
+
+fn host() -> (tempfile::TempDir, Host) {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::below(folder.path().to_str().unwrap()).unwrap();
+    (folder, host)
+}
+
+fn script(folder: &Path, text: &str) -> String {
+    let file = folder.join("script");
+    std::fs::write(&file, text).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn host_gives_a_program_only_the_environment_it_was_told() {
+    let (folder, mut host) = host();
+    let program = script(folder.path(), "#!/bin/sh\nenv | sort; pwd; echo err >&2; exit 3\n");
+    let mut command = Command::tool(&program, &[]);
+    command.env = vec![("A".to_owned(), "b c".to_owned())];
+    let finished = host.run(&command).unwrap();
+    assert_eq!(finished.ended, Ended::Exit(3));
+    assert!(finished.tail.starts_with("A=b c\nPATH="), "{}", finished.tail);
+    assert!(finished.tail.ends_with("err\n"), "{}", finished.tail);
+    assert!(finished.tail.contains(folder.path().to_str().unwrap()), "{}", finished.tail);
+    assert!(!finished.tail.contains("CARGO"), "{}", finished.tail);
+}
+
+#[test]
+fn host_runs_a_script_without_first_line_by_sh() {
+    let (folder, mut host) = host();
+    let program = script(folder.path(), "echo \"got $1\"\n");
+    let finished = host.run(&Command::tool(&program, &["x"])).unwrap();
+    assert_eq!((finished.ended, finished.tail.as_str()), (Ended::Exit(0), "got x\n"));
+}
+
+#[test]
+fn host_names_a_missing_interpreter() {
+    let (folder, mut host) = host();
+    let program = script(folder.path(), "#!/no/such/bash -e\n");
+    let error = host.run(&Command::tool(&program, &[])).unwrap_err();
+    assert!(
+        matches!(&error, CommandError::NoInterpreter { interpreter, .. } if interpreter == "/no/such/bash"),
+        "{error:?}"
+    );
+    let error = host.run(&Command::tool("no-such-program", &[])).unwrap_err();
+    assert!(matches!(error, CommandError::NotFound { .. }), "{error:?}");
+}
+
+#[test]
+fn host_kills_a_hanging_program_with_its_children() {
+    let (folder, mut host) = host();
+    let mark = folder.path().join("mark");
+    let text = format!("#!/bin/sh\n(sleep 3; touch {}) &\nsleep 60\n", mark.display());
+    let mut command = Command::tool(&script(folder.path(), &text), &[]);
+    command.limit = Duration::from_millis(300);
+    assert_eq!(host.run(&command).unwrap().ended, Ended::TimedOut);
+    std::thread::sleep(Duration::from_millis(3500));
+    assert!(!mark.exists(), "the child lived on");
+}
+
+#[test]
+fn host_does_not_wait_for_daemons_that_a_program_leaves() {
+    let (folder, mut host) = host();
+    let started = std::time::Instant::now();
+    let program = script(folder.path(), "#!/bin/sh\nsleep 8 &\necho done\n");
+    let finished = host.run(&Command::tool(&program, &[])).unwrap();
+    assert_eq!((finished.ended, finished.tail.as_str()), (Ended::Exit(0), "done\n"));
+    assert!(started.elapsed() < Duration::from_secs(6));
+}
+
+#[test]
+fn host_drops_to_the_user_with_its_groups() {
+    if !is_root() {
+        println!("SKIP host_drops_to_the_user_with_its_groups: becoming another user needs root");
+        return;
+    }
+    let (_folder, mut host) = host();
+    let mut command = Command::tool("id", &[]);
+    command.cwd = GuestPath::root();
+    command.user =
+        Some(nixvm_system::Credentials { uid: 4711, gid: 4712, groups: vec![4712, 4713] });
+    let tail = host.run(&command).unwrap().tail;
+    assert!(tail.contains("uid=4711 gid=4712 groups=4712,4713"), "{tail}");
+}
