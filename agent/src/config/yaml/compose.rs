@@ -1,0 +1,300 @@
+//! Events to nodes: nesting, anchors and aliases, merge keys, duplicate keys.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
+
+use super::construct::{self, Place, Scalar};
+use super::{DEPTH_LIMIT, Map, Mark, NODE_LIMIT, Node, Parsed, SyntaxError, Value, count};
+
+/// What aliases and anchors may copy in all, in bytes of memory: stops documents in which aliases
+/// of aliases grow without end.
+const COPY_LIMIT: usize = 32 << 20;
+
+/// The only document of a text.
+pub(super) fn document(text: &str) -> Result<Parsed, SyntaxError> {
+    let mut composer = Composer {
+        parser: Parser::new_from_str(text),
+        anchors: HashMap::new(),
+        nodes: 0,
+        copied: 0,
+        duplicates: Vec::new(),
+    };
+    let root = composer.root()?;
+    Ok(Parsed { root, duplicates: composer.duplicates })
+}
+
+struct Composer<'a> {
+    parser: Parser<'a, StrInput<'a>>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    copied: usize,
+    duplicates: Vec<(Mark, String)>,
+}
+
+/// A key of a mapping: `<<`, or one that is kept.
+enum Key {
+    Merge,
+    Named(Node),
+}
+
+impl<'a> Composer<'a> {
+    fn root(&mut self) -> Result<Node, SyntaxError> {
+        let mut root = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamEnd => break,
+                Event::DocumentStart(_) if root.is_some() => {
+                    return Err(SyntaxError::new(mark(span), "there is a second document"));
+                }
+                Event::StreamStart
+                | Event::DocumentStart(_)
+                | Event::DocumentEnd
+                | Event::Nothing => {}
+                event => root = Some(self.node(event, span, 0)?),
+            }
+        }
+        Ok(root.unwrap_or(Node { value: Value::Null, mark: Mark::START, raw: None }))
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Span), SyntaxError> {
+        match self.parser.next_event() {
+            Some(Ok(found)) => Ok(found),
+            Some(Err(error)) => {
+                let at = error.marker();
+                let mark = Mark { line: count(at.line()), column: count(at.col() + 1) };
+                Err(SyntaxError::new(mark, error.info()))
+            }
+            None => Err(SyntaxError::new(Mark::START, "the text ends too early")),
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, SyntaxError> {
+        let at = mark(span);
+        self.nodes += 1;
+        if self.nodes > NODE_LIMIT {
+            return Err(SyntaxError::new(at, format!("more than {NODE_LIMIT} values")));
+        }
+        let (value, anchor) = match event {
+            Event::Alias(anchor) => return self.alias(anchor, at, depth),
+            Event::Scalar(text, style, anchor, tag) => {
+                let scalar = Scalar { text, plain: style == ScalarStyle::Plain, tag: name(tag) };
+                let node = construct::scalar(scalar, Place::Value, at)?;
+                return self.anchored(anchor, node);
+            }
+            Event::SequenceStart(anchor, tag) => {
+                construct::expect_tag(name(tag), "seq", at)?;
+                (Value::Seq(self.items(at, depth)?), anchor)
+            }
+            Event::MappingStart(anchor, tag) => {
+                construct::expect_tag(name(tag), "map", at)?;
+                (Value::Map(self.entries(at, depth)?), anchor)
+            }
+            _ => return Err(SyntaxError::new(at, "a value is missing")),
+        };
+        self.anchored(anchor, Node { value, mark: at, raw: None })
+    }
+
+    fn items(&mut self, at: Mark, depth: usize) -> Result<Vec<Node>, SyntaxError> {
+        check_depth(depth, at)?;
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(items),
+                (event, span) => items.push(self.node(event, span, depth + 1)?),
+            }
+        }
+    }
+
+    fn entries(&mut self, at: Mark, depth: usize) -> Result<Map, SyntaxError> {
+        check_depth(depth, at)?;
+        let mut merged = Vec::new();
+        let mut own = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if matches!(event, Event::MappingEnd) {
+                break;
+            }
+            let key = self.key(event, span, depth)?;
+            let (event, span) = self.next()?;
+            let value = self.node(event, span, depth + 1)?;
+            match key {
+                Key::Merge => merge(value, &mut merged)?,
+                Key::Named(key) => own.push((key, value)),
+            }
+        }
+        Ok(self.map(merged, own))
+    }
+
+    fn key(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Key, SyntaxError> {
+        let node = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let scalar = Scalar { text, plain: style == ScalarStyle::Plain, tag: name(tag) };
+                if construct::is_merge(&scalar) {
+                    return Ok(Key::Merge);
+                }
+                let node = construct::scalar(scalar, Place::Key, mark(span))?;
+                self.anchored(anchor, node)?
+            }
+            event => self.node(event, span, depth + 1)?,
+        };
+        match node.value {
+            Value::Seq(_) | Value::Map(_) => {
+                Err(SyntaxError::new(node.mark, format!("{} cannot be a key", node.kind())))
+            }
+            _ => Ok(Key::Named(node)),
+        }
+    }
+
+    /// One entry for each key: the place of the first, the value of the last.
+    fn map(&mut self, merged: Vec<(Node, Node)>, own: Vec<(Node, Node)>) -> Map {
+        let mut places: HashMap<Same, (usize, bool)> = HashMap::new();
+        let mut entries: Vec<(Node, Node)> = Vec::new();
+        let merged = merged.into_iter().map(|entry| (entry, false));
+        for ((key, value), is_own) in merged.chain(own.into_iter().map(|entry| (entry, true))) {
+            let identity = Same::of(&key.value);
+            let place = identity.as_ref().and_then(|identity| places.get_mut(identity));
+            let Some((place, was_own)) = place else {
+                if let Some(identity) = identity {
+                    places.insert(identity, (entries.len(), is_own));
+                }
+                entries.push((key, value));
+                continue;
+            };
+            if is_own && *was_own {
+                self.duplicates.push((key.mark, key.text().unwrap_or_default().to_owned()));
+            }
+            *was_own |= is_own;
+            if let Some(entry) = entries.get_mut(*place) {
+                entry.0.mark = key.mark;
+                entry.1 = value;
+            }
+        }
+        Map(entries)
+    }
+
+    fn anchored(&mut self, anchor: usize, node: Node) -> Result<Node, SyntaxError> {
+        if anchor > 0 {
+            let copy = self.copy(&node, node.mark)?;
+            self.anchors.insert(anchor, copy);
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, anchor: usize, at: Mark, depth: usize) -> Result<Node, SyntaxError> {
+        let Some(node) = self.anchors.remove(&anchor) else {
+            return Err(SyntaxError::new(at, "a value contains itself through an alias"));
+        };
+        if depth + height(&node) > DEPTH_LIMIT {
+            return Err(too_deep(at));
+        }
+        let copy = self.copy(&node, at)?;
+        self.anchors.insert(anchor, node);
+        Ok(copy)
+    }
+
+    fn copy(&mut self, node: &Node, at: Mark) -> Result<Node, SyntaxError> {
+        self.copied = self.copied.saturating_add(weight(node));
+        if self.copied > COPY_LIMIT {
+            return Err(SyntaxError::new(at, "aliases repeat too much"));
+        }
+        Ok(node.clone())
+    }
+}
+
+/// Adds what a `<<` key brings. Of a list of mappings the earlier one wins.
+fn merge(value: Node, into: &mut Vec<(Node, Node)>) -> Result<(), SyntaxError> {
+    match value.value {
+        Value::Map(map) => into.extend(map.0),
+        Value::Seq(items) => {
+            for item in items.into_iter().rev() {
+                let Value::Map(map) = item.value else {
+                    return Err(not_mergeable(&item));
+                };
+                into.extend(map.0);
+            }
+        }
+        _ => return Err(not_mergeable(&value)),
+    }
+    Ok(())
+}
+
+fn not_mergeable(node: &Node) -> SyntaxError {
+    SyntaxError::new(node.mark, format!("\"<<\" merges mappings, and this is {}", node.kind()))
+}
+
+/// What makes two keys the same: the reference counts 1, 1.0 and true as one key.
+#[derive(PartialEq, Eq, Hash)]
+enum Same {
+    Null,
+    Whole(i128),
+    Fraction(u64),
+    Text(String),
+    Date(String),
+    Bytes(Vec<u8>),
+}
+
+impl Same {
+    /// `None` for a value that equals nothing, not even itself.
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(Self::Null),
+            Value::Bool(value) => Some(Self::Whole(i128::from(*value))),
+            Value::Int(value) => Some(Self::Whole(*value)),
+            Value::Float(value) if value.is_nan() => None,
+            Value::Float(value) => {
+                Some(whole(*value).map_or(Self::Fraction(value.to_bits()), Self::Whole))
+            }
+            Value::Str(text) => Some(Self::Text(text.clone())),
+            Value::Date(text) => Some(Self::Date(text.clone())),
+            Value::Bytes(bytes) => Some(Self::Bytes(bytes.clone())),
+            Value::Seq(_) | Value::Map(_) => None,
+        }
+    }
+}
+
+/// A float without fraction as an integer.
+fn whole(value: f64) -> Option<i128> {
+    let small = value.fract() == 0.0 && value.abs() < 1e15;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and below 10^15")]
+    small.then_some(value as i128)
+}
+
+fn check_depth(depth: usize, at: Mark) -> Result<(), SyntaxError> {
+    if depth < DEPTH_LIMIT { Ok(()) } else { Err(too_deep(at)) }
+}
+
+fn too_deep(at: Mark) -> SyntaxError {
+    SyntaxError::new(at, format!("lists and mappings are nested deeper than {DEPTH_LIMIT}"))
+}
+
+/// Levels of lists and mappings in a node; the recursion is bounded by [`DEPTH_LIMIT`].
+fn height(node: &Node) -> usize {
+    match &node.value {
+        Value::Seq(items) => 1 + items.iter().map(height).max().unwrap_or(0),
+        Value::Map(map) => 1 + map.iter().map(|(_, value)| height(value)).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// About how many bytes of memory a copy of the node takes.
+fn weight(node: &Node) -> usize {
+    let own = size_of::<Node>() + node.raw.as_ref().map_or(0, |raw| raw.len());
+    own + match &node.value {
+        Value::Str(text) | Value::Date(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Seq(items) => items.iter().map(weight).sum(),
+        Value::Map(map) => map.iter().map(|(key, value)| weight(key) + weight(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
+    }
+}
+
+fn mark(span: Span) -> Mark {
+    Mark { line: count(span.start.line()), column: count(span.start.col() + 1) }
+}
+
+/// A tag in its long form.
+fn name(tag: Option<std::borrow::Cow<'_, Tag>>) -> Option<String> {
+    tag.map(|tag| format!("{}{}", tag.handle, tag.suffix))
+}
