@@ -1,2 +1,55 @@
-//! Placeholder.
-fn main() {}
+//! The guest agent's command: arguments, log, run, exit code. Lima starts it as
+//! `lima-guestagent`; the name makes no difference.
+
+use clap::Parser;
+use nixvm_guestagent::cli::{Cli, Command, Daemon, Ports};
+use nixvm_guestagent::{daemon, report};
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(cli.debug);
+    let done = match cli.command {
+        Command::Daemon(arguments) => serve(arguments),
+        Command::Ports(arguments) => ports(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log(debug: bool) {
+    let level = if debug { tracing::Level::DEBUG } else { tracing::Level::INFO };
+    // The journal adds the time by itself.
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .init();
+}
+
+fn serve(arguments: Daemon) -> Result<(), Box<dyn Error>> {
+    let settings = arguments.settings(|name| std::env::var(name).ok())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(daemon::run(settings))?)
+}
+
+fn ports(arguments: &Ports) -> Result<(), Box<dyn Error>> {
+    let rows = report::rows()?;
+    let text =
+        if arguments.json { serde_json::to_string(&rows)? + "\n" } else { report::table(&rows) };
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,115 @@
+//! `GetEvents`: the differences between what listens and what the host knows.
+//!
+//! Each stream makes its own difference, against what the host was told over
+//! any stream before. It ends with OK when the agent stops.
+
+use super::{Agent, Events};
+use crate::port::announced::{Announced, Batch};
+use crate::port::{Port, Snapshot, store::Store};
+use crate::proto::Event;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+/// Messages on their way to a host that is slow to read. While none fits,
+/// further changes of the ports become one.
+const QUEUE: usize = 1;
+
+/// The events for one host.
+pub fn stream(agent: &Agent) -> Events {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let follower = Follower {
+        announced: Announced::from_ports(agent.store.ports()),
+        store: agent.store.clone(),
+        snapshots: agent.snapshots.clone(),
+        fault: None,
+        sender,
+    };
+    agent.tasks.spawn(follower.run(agent.stop.clone()));
+    Box::pin(Received(receiver))
+}
+
+struct Follower {
+    announced: Announced,
+    store: Store,
+    snapshots: watch::Receiver<Snapshot>,
+    fault: Option<Arc<str>>,
+    sender: mpsc::Sender<Event>,
+}
+
+impl Follower {
+    async fn run(mut self, stop: CancellationToken) {
+        stop.run_until_cancelled(self.follow()).await;
+    }
+
+    /// Until the host has gone or nobody writes snapshots any more.
+    async fn follow(&mut self) {
+        loop {
+            let snapshot = self.snapshots.borrow_and_update().clone();
+            let batch = self.announced.advance(&snapshot.ports, Instant::now());
+            let again = batch.again;
+            let fault = self.news(&snapshot);
+            for event in messages(batch, fault) {
+                if self.sender.send(event).await.is_err() {
+                    return;
+                }
+            }
+            self.store.put(self.announced.ports());
+            tokio::select! {
+                changed = self.snapshots.changed() => if changed.is_err() { return },
+                () = at(again) => {}
+                () = self.sender.closed() => return,
+            }
+        }
+    }
+
+    /// The fault, when it has not been told.
+    fn news(&mut self, snapshot: &Snapshot) -> Option<String> {
+        if self.fault == snapshot.fault {
+            return None;
+        }
+        self.fault.clone_from(&snapshot.fault);
+        self.fault.as_deref().map(str::to_owned)
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Removals before additions.
+fn messages(batch: Batch, fault: Option<String>) -> Vec<Event> {
+    let time = Some(SystemTime::now().into());
+    let wire = |ports: Vec<Port>| ports.iter().map(Into::into).collect::<Vec<_>>();
+    let base = Event { time, ..Event::default() };
+    let mut events = Vec::new();
+    if !batch.removed.is_empty() {
+        events.push(Event { removed_local_ports: wire(batch.removed), ..base.clone() });
+    }
+    if !batch.added.is_empty() {
+        events.push(Event { added_local_ports: wire(batch.added), ..base.clone() });
+    }
+    if let Some(text) = fault {
+        events.push(Event { errors: vec![text], ..base });
+    }
+    events
+}
+
+/// A channel as the stream that the service wants.
+struct Received(mpsc::Receiver<Event>);
+
+impl futures_core::Stream for Received {
+    type Item = Result<Event, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(ready!(self.0.poll_recv(context)).map(Ok))
+    }
+}
