@@ -1,5 +1,64 @@
-//! What a seed asks for.
+//! What a seed says, as checked types. A bad key loses itself and is named by a [`Finding`]; its
+//! neighbours are kept, and parsing as a whole never fails.
 
+pub mod env_file;
+pub mod finding;
+pub mod lima;
+pub mod meta_data;
+pub mod network;
+mod reader;
 pub mod scalars;
 pub mod sniff;
+pub mod types;
+pub mod user_data;
 pub mod yaml;
+
+use serde::Serialize;
+
+pub use finding::{Finding, Level, Parsed};
+use types::{Hostname, MountEntry, Timezone, User};
+
+use crate::source::Seed;
+
+/// All that a seed asks for.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Config {
+    /// `instance-id` of the meta-data.
+    pub instance_id: Option<String>,
+    /// Host name, from `hostname` of the user-data or `local-hostname` of the meta-data.
+    pub hostname: Option<Hostname>,
+    /// Time zone.
+    pub timezone: Option<Timezone>,
+    /// Users to make, in order.
+    pub users: Vec<User>,
+    /// Mounts, in order.
+    pub mounts: Vec<MountEntry>,
+    /// Whether the root partition and file system are to fill the disk.
+    pub grow_root: bool,
+    /// `network-config`.
+    pub network: Option<network::Network>,
+    /// What only Lima's cidata says.
+    pub lima: Option<lima::Lima>,
+}
+
+/// Reads every file of the seed that the agent understands.
+pub fn parse(seed: &Seed) -> Parsed<Config> {
+    let mut findings = Vec::new();
+    for file in &seed.unreadable {
+        let message = format!("cannot be read: {}", file.reason);
+        findings.push(
+            Finding::error("seed-file-unreadable", &file.file, message)
+                .hint("make the medium again; the rest of the seed is applied"),
+        );
+    }
+    let mut config = Config { grow_root: true, ..Config::default() };
+    meta_data::parse(seed, &mut config, &mut findings);
+    config.lima = lima::parse(seed, &mut findings);
+    if let Some(text) = seed.files.get("user-data") {
+        user_data::parse(text, &mut config, &mut findings);
+    }
+    if let Some(text) = seed.files.get("network-config") {
+        config.network = network::parse(text, &mut findings);
+    }
+    Parsed { value: config, findings }
+}

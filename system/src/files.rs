@@ -1,6 +1,13 @@
 //! [`Files`]: reading and replacing files below a root.
 
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
 use crate::GuestPath;
+
+/// A lock that is held while this value lives.
+#[derive(Debug)]
+pub struct Lock(#[allow(dead_code, reason = "closing it is what it is for")] pub(crate) OwnedFd);
 
 /// Files below the root. Only "there is no such file" is `None`; every other fault is an error,
 /// because absent is not unreadable.
@@ -20,6 +27,14 @@ pub trait Files {
 
     /// Where a link points, as it is written in it.
     fn read_link(&self, path: &GuestPath) -> Result<Option<String>, FileError>;
+
+    /// Waits until an entry of `dir` is made, written or renamed, for at most `limit`. A folder that
+    /// is not there yet is waited for by its parent. Returns whether something changed.
+    fn wait_for_change(&self, dir: &GuestPath, limit: Duration) -> Result<bool, FileError>;
+
+    /// Takes the lock of a file for this process (`fcntl` write lock, as shadow's tools do with
+    /// `/etc/.pwd.lock`), waiting at most `limit`. It is free again when the value is dropped.
+    fn lock(&mut self, path: &GuestPath, limit: Duration) -> Result<Lock, WriteError>;
 
     /// Replaces the file atomically: temporary file beside it, owner and mode first, fsync, rename,
     /// fsync of the folder. Missing folders are made (root, 0755). A link at `path` is replaced, not
@@ -184,6 +199,12 @@ pub enum WriteError {
         /// What was written.
         path: GuestPath,
     },
+    /// Somebody else holds the lock.
+    #[error("locking {path}: held by another program for too long")]
+    Locked {
+        /// What was to be locked.
+        path: GuestPath,
+    },
     /// The folder is a store or another read-only file system.
     #[error("writing {path}: the file system is read-only")]
     ReadOnly {
@@ -198,6 +219,7 @@ impl WriteError {
         match self {
             Self::Write { .. } => "write-failed",
             Self::LinkInTheWay { .. } => "link-in-the-way",
+            Self::Locked { .. } => "locked",
             Self::ReadOnly { .. } => "read-only",
         }
     }

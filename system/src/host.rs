@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::tree::Tree;
 use crate::{
     Attrs, Backing, Change, Clock, Command, CommandError, Commands, FileError, Files, Finished,
-    GuestPath, Links, Mount, MountError, MountSpec, Mounts, ReadAt, Stat, WriteError,
+    GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, ReadAt, Stat, WriteError,
 };
 
 /// The machine this program runs on.
@@ -53,6 +53,14 @@ impl Files for Host {
 
     fn read_link(&self, path: &GuestPath) -> Result<Option<String>, FileError> {
         self.tree.read_link(path)
+    }
+
+    fn wait_for_change(&self, dir: &GuestPath, limit: Duration) -> Result<bool, FileError> {
+        self.tree.wait_for_change(dir, limit)
+    }
+
+    fn lock(&mut self, path: &GuestPath, limit: Duration) -> Result<Lock, WriteError> {
+        self.tree.lock(path, limit)
     }
 
     fn write(

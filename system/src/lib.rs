@@ -25,7 +25,7 @@ mod tree;
 pub use clock::Clock;
 pub use commands::{Command, CommandError, Commands, Credentials, Ended, Finished, Output};
 pub use files::{
-    Attrs, Change, FileError, FileKind, Files, Links, Owner, ReadAt, Stat, WriteError,
+    Attrs, Change, FileError, FileKind, Files, Links, Lock, Owner, ReadAt, Stat, WriteError,
 };
 pub use growth::{Backing, Partition};
 pub use host::Host;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::tree::Tree;
 use crate::{
     Attrs, Backing, Change, Clock, Command, CommandError, Commands, Ended, FileError, Files,
-    Finished, GuestPath, Links, Mount, MountError, MountSpec, Mounts, Owner, ReadAt, Stat,
+    Finished, GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, Owner, ReadAt, Stat,
     WriteError,
 };
 
@@ -130,6 +130,14 @@ impl Files for Scratch {
 
     fn read_link(&self, path: &GuestPath) -> Result<Option<String>, FileError> {
         self.tree.read_link(path)
+    }
+
+    fn wait_for_change(&self, dir: &GuestPath, limit: Duration) -> Result<bool, FileError> {
+        self.tree.wait_for_change(dir, limit)
+    }
+
+    fn lock(&mut self, path: &GuestPath, limit: Duration) -> Result<Lock, WriteError> {
+        self.tree.lock(path, limit)
     }
 
     fn write(

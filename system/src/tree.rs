@@ -5,6 +5,7 @@
 //! `chown` is refused, so a scratch tree writes owners down.
 
 mod replace;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -335,3 +335,42 @@ fn host_drops_to_the_user_with_its_groups() {
     let tail = host.run(&command).unwrap().tail;
     assert!(tail.contains("uid=4711 gid=4712 groups=4712,4713"), "{tail}");
 }
+
+#[test]
+fn waiting_ends_with_a_change_or_with_the_limit() {
+    both(|system, folder| {
+        std::fs::create_dir(folder.join("run")).unwrap();
+        assert!(!system.wait_for_change(&path("/run"), Duration::from_millis(20)).unwrap());
+        let file = folder.join("run/report");
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            std::fs::write(file, "x").unwrap();
+        });
+        assert!(system.wait_for_change(&path("/run"), Duration::from_secs(20)).unwrap());
+        writer.join().unwrap();
+        let missing = path("/run/not-yet");
+        assert!(!system.wait_for_change(&missing, Duration::from_millis(20)).unwrap());
+    });
+}
+
+#[test]
+fn a_lock_keeps_other_programs_out_until_it_is_dropped() {
+    both(|system, folder| {
+        let file = path("/etc/.pwd.lock");
+        let lock = system.lock(&file, Duration::ZERO).unwrap();
+        // Locks of this kind belong to a process, so another process has to try.
+        let other = |wait: &str| {
+            std::process::Command::new("python3")
+                .args(["-c", "import fcntl,sys; f=open(sys.argv[1],'w'); fcntl.lockf(f, fcntl.LOCK_EX|fcntl.LOCK_NB)"])
+                .arg(folder.join("etc/.pwd.lock"))
+                .arg(wait)
+                .stderr(std::process::Stdio::null())
+                .status()
+                .unwrap()
+                .success()
+        };
+        assert!(!other("while it is held"));
+        drop(lock);
+        assert!(other("afterwards"));
+    });
+}

@@ -1,0 +1,219 @@
+//! The only place where a step has effects.
+
+mod accounts;
+mod mounts;
+mod network;
+mod scripts;
+
+use nixvm_system::{Attrs, Change, GuestPath, Links, System, WriteError};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::with_cause;
+use crate::ledger::Ledger;
+use crate::plan::{Plan, Planned, Verdict};
+use crate::step::{Action, Lifetime, Stage};
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Name of the step.
+    pub step: String,
+    /// What it was to do.
+    pub title: String,
+    /// Place in the seed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub origin: String,
+    /// How long its effect lasts.
+    pub lifetime: Lifetime,
+    /// What became of it.
+    #[serde(flatten)]
+    pub result: StepResult,
+    /// Time it took, in milliseconds.
+    #[serde(default)]
+    pub ms: u64,
+}
+
+/// The ways a step can end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum StepResult {
+    /// Something is different now.
+    Changed,
+    /// It was so already.
+    Unchanged,
+    /// Not done, for a reason that is no fault.
+    Skipped {
+        /// The reason.
+        reason: String,
+    },
+    /// Not done.
+    Failed {
+        /// Stable name of the cause.
+        code: String,
+        /// What happened.
+        reason: String,
+        /// What to do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+}
+
+/// A fault of a step.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    code: String,
+    reason: String,
+    hint: Option<String>,
+}
+
+impl Fault {
+    pub(crate) fn new(code: &str, reason: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), reason: reason.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<WriteError> for Fault {
+    fn from(error: WriteError) -> Self {
+        Self::new(error.code(), with_cause(&error))
+    }
+}
+
+impl From<nixvm_system::FileError> for Fault {
+    fn from(error: nixvm_system::FileError) -> Self {
+        Self::new("unreadable", with_cause(&error))
+    }
+}
+
+impl From<nixvm_system::CommandError> for Fault {
+    fn from(error: nixvm_system::CommandError) -> Self {
+        Self::new(error.code(), with_cause(&error))
+    }
+}
+
+impl From<nixvm_system::MountError> for Fault {
+    fn from(error: nixvm_system::MountError) -> Self {
+        Self::new(error.code(), with_cause(&error))
+    }
+}
+
+impl From<nixvm_system::PathError> for Fault {
+    fn from(error: nixvm_system::PathError) -> Self {
+        Self::new("bad-path", error.to_string())
+    }
+}
+
+/// Does the steps of one stage, in order. `failed` names the steps of earlier stages that failed.
+pub fn apply(
+    plan: &Plan,
+    stage: Stage,
+    failed: &[String],
+    ledger: &mut Ledger,
+    system: &mut dyn System,
+    tell: &mut dyn FnMut(&Outcome),
+) -> Vec<Outcome> {
+    let mut failed = failed.to_vec();
+    let mut outcomes = Vec::new();
+    for planned in plan.steps.iter().filter(|planned| planned.step.stage == stage) {
+        let before = system.uptime();
+        let result = one(planned, &failed, system);
+        if matches!(result, StepResult::Failed { .. }) {
+            failed.push(planned.step.id.clone());
+        }
+        if matches!(result, StepResult::Changed | StepResult::Unchanged) {
+            ledger.note(&planned.step);
+        }
+        let outcome = Outcome {
+            step: planned.step.id.clone(),
+            title: planned.step.title.clone(),
+            origin: planned.step.origin.clone(),
+            lifetime: planned.step.lifetime,
+            result,
+            ms: u64::try_from(system.uptime().saturating_sub(before).as_millis()).unwrap_or(0),
+        };
+        tell(&outcome);
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+fn one(planned: &Planned, failed: &[String], system: &mut dyn System) -> StepResult {
+    match &planned.verdict {
+        Verdict::Unchanged => return StepResult::Unchanged,
+        Verdict::Skip(reason) => return StepResult::Skipped { reason: reason.clone() },
+        Verdict::Run => {}
+    }
+    if let Some(need) = planned.step.needs.iter().find(|need| failed.contains(need)) {
+        return StepResult::Skipped { reason: format!("needs {need}, which failed") };
+    }
+    match act(&planned.step.action, system) {
+        Ok(Change::Changed) => StepResult::Changed,
+        Ok(Change::Unchanged) => StepResult::Unchanged,
+        Err(fault) => {
+            StepResult::Failed { code: fault.code, reason: fault.reason, hint: fault.hint }
+        }
+    }
+}
+
+/// The one `match` with effects.
+fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
+    match action {
+        Action::Hostname { name } => network::hostname(system, name.as_str()),
+        Action::Network { files, renames } => network::configure(system, files, renames),
+        Action::Timezone { zone } => timezone(system, zone.as_str()),
+        Action::GrowRoot => mounts::grow_root(system),
+        Action::Account { .. } => accounts::account(system, action),
+        Action::Keys { user, keys } => accounts::keys(system, user.as_str(), keys),
+        Action::Sudo { text } => accounts::sudo(system, text),
+        Action::Linger { user } => linger(system, user.as_str()),
+        Action::Mount { spec, owner } => mounts::mount(system, spec, owner.as_ref()),
+        Action::Fuse { user, points } => mounts::fuse(system, user.as_str(), points),
+        Action::GuestAgent { text } => {
+            write(system, "/run/nixvm-agent/guestagent.env", text.as_bytes(), 0o644)
+        }
+        Action::Script(script) => scripts::run(system, script),
+    }
+}
+
+/// Writes a file of root's.
+fn write(
+    system: &mut dyn System,
+    path: &str,
+    contents: &[u8],
+    mode: u32,
+) -> Result<Change, Fault> {
+    let path = GuestPath::new(path)?;
+    Ok(system.write(&path, contents, Attrs::root(mode), Links::Follow)?)
+}
+
+fn timezone(system: &mut dyn System, zone: &str) -> Result<Change, Fault> {
+    for base in ["/usr/share/zoneinfo", "/etc/zoneinfo"] {
+        let file = GuestPath::new(&format!("{base}/{zone}"))?;
+        if system.open(&file)?.is_none() {
+            continue;
+        }
+        let mut change = system.link(&GuestPath::new("/etc/localtime")?, file.as_str())?;
+        // Debian's tools read the name from a file of its own, where there is one.
+        let name = GuestPath::new("/etc/timezone")?;
+        if system.stat(&name)?.is_some() {
+            change = change.and(write(system, name.as_str(), format!("{zone}\n").as_bytes(), 0o644)?);
+        }
+        return Ok(change);
+    }
+    Err(Fault::new("no-such-timezone", format!("the zone {zone} is not in /usr/share/zoneinfo"))
+        .hint("check its name; on a small image install the zone database (tzdata)"))
+}
+
+/// What `loginctl enable-linger` does, without needing logind to run yet.
+fn linger(system: &mut dyn System, user: &str) -> Result<Change, Fault> {
+    let path = GuestPath::new("/var/lib/systemd/linger")?;
+    if system.stat(&path)?.is_none() {
+        system.make_dir(&path, Attrs::root(0o755), Links::Follow)?;
+    }
+    let file = path.join(user)?;
+    Ok(system.write(&file, b"", Attrs::root(0o644), Links::Follow)?)
+}

@@ -1,0 +1,149 @@
+//! What only Lima's cidata says: `lima.env`, `param.env`, `etc_environment` and the provision
+//! scripts. A seed is Lima's if and only if it has a `lima.env`.
+
+use nixvm_system::GuestPath;
+use serde::Serialize;
+
+use super::env_file::{self, Variables};
+use super::finding::Finding;
+use crate::source::Seed;
+
+/// Lima's part of a seed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Lima {
+    /// `LIMA_CIDATA_IID`; absent before Lima 2.1.
+    pub instance_id: Option<String>,
+    /// The meta-data as it is: what Lima 2.0 compares the readiness files with.
+    #[serde(skip)]
+    pub meta_data: Vec<u8>,
+    /// The guest's user.
+    pub user: String,
+    /// Its id.
+    pub uid: Option<u32>,
+    /// Plain mode: no agent, no mounts, only users, network and scripts.
+    pub plain: bool,
+    /// Whether the user may use sudo without a password. Before Lima 2.2 always.
+    pub passwordless_sudo: bool,
+    /// Port of the guest agent on vsock; 0 is none.
+    pub vsock_port: u32,
+    /// Virtio-serial port of the guest agent; empty is none.
+    pub virtio_port: String,
+    /// `reverse-sshfs`, `9p`, `virtiofs` or empty.
+    pub mount_type: String,
+    /// Mount points of all mounts.
+    pub mount_points: Vec<GuestPath>,
+    /// `lima.env`, in order.
+    pub variables: Variables,
+    /// `param.env`, in order; values may be secrets.
+    #[serde(skip)]
+    pub params: Variables,
+    /// `etc_environment`, in order; values may be secrets.
+    #[serde(skip)]
+    pub environment: Variables,
+    /// Provision scripts, in the order of their numbers.
+    pub scripts: Vec<Script>,
+}
+
+/// A provision script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Script {
+    /// Who runs it.
+    pub mode: Mode,
+    /// Its number, 8 digits: the index in the whole `provision` list.
+    pub name: String,
+}
+
+/// Who runs a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Root.
+    System,
+    /// The guest's user.
+    User,
+}
+
+impl Mode {
+    /// `system` or `user`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+        }
+    }
+}
+
+/// `None` when there is no `lima.env`.
+pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
+    let variables = env_file::plain("lima.env", seed.files.get("lima.env")?, findings);
+    let of = |name: &str, read: fn(&str, &[u8], &mut Vec<Finding>) -> Variables, findings: &mut _| {
+        seed.files.get(name).map(|text| read(name, text, findings)).unwrap_or_default()
+    };
+    let params = of("param.env", env_file::plain, findings);
+    let environment = of("etc_environment", env_file::pam, findings);
+    let get = |name: &str| value(&variables, name);
+    let text = |name: &str| get(name).unwrap_or_default().to_owned();
+    let mount_points = mount_points(&variables, findings);
+    Some(Lima {
+        instance_id: get("IID").filter(|iid| !iid.is_empty()).map(str::to_owned),
+        meta_data: seed.files.get("meta-data").cloned().unwrap_or_default(),
+        user: text("USER"),
+        uid: number(&variables, "UID", findings),
+        plain: get("PLAIN") == Some("1"),
+        passwordless_sudo: get("PASSWORDLESS_SUDO").is_none_or(|text| text == "1"),
+        vsock_port: number(&variables, "VSOCK_PORT", findings).unwrap_or(0),
+        virtio_port: text("VIRTIO_PORT"),
+        mount_type: text("MOUNTTYPE"),
+        mount_points,
+        params,
+        environment,
+        scripts: scripts(seed),
+        variables,
+    })
+}
+
+fn value<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
+    let is_it = |full: &str| full.strip_prefix("LIMA_CIDATA_") == Some(name);
+    variables.iter().find(|(full, _)| is_it(full)).map(|(_, value)| value.as_str())
+}
+
+fn number(variables: &Variables, name: &str, findings: &mut Vec<Finding>) -> Option<u32> {
+    let text = value(variables, name).filter(|text| !text.is_empty())?;
+    let number = text.parse().ok();
+    if number.is_none() {
+        let mut finding = Finding::error("bad-value", "lima.env", format!("{text:?} is no number"));
+        finding.key = format!("LIMA_CIDATA_{name}");
+        findings.push(finding);
+    }
+    number
+}
+
+fn mount_points(variables: &Variables, findings: &mut Vec<Finding>) -> Vec<GuestPath> {
+    let count = number(variables, "MOUNTS", findings).unwrap_or(0).min(1000);
+    let mut points = Vec::new();
+    for index in 0..count {
+        let name = format!("MOUNTS_{index}_MOUNTPOINT");
+        match value(variables, &name).map(GuestPath::new) {
+            Some(Ok(point)) => points.push(point),
+            Some(Err(error)) => {
+                let mut finding = Finding::error("bad-value", "lima.env", error.to_string());
+                finding.key = format!("LIMA_CIDATA_{name}");
+                findings.push(finding);
+            }
+            None => {}
+        }
+    }
+    points
+}
+
+/// Files of the seed are sorted by name, so scripts come in the order of their numbers.
+fn scripts(seed: &Seed) -> Vec<Script> {
+    let of = |mode: Mode| {
+        let folder = format!("provision.{}/", mode.name());
+        seed.files
+            .keys()
+            .filter_map(move |path| path.strip_prefix(&folder).map(str::to_owned))
+            .map(move |name| Script { mode, name })
+    };
+    of(Mode::System).chain(of(Mode::User)).collect()
+}

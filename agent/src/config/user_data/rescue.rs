@@ -1,0 +1,74 @@
+//! Reading what is left of a document that is not YAML as a whole.
+
+use super::{FILE, duplicates, mapping, users};
+use crate::config::Config;
+use crate::config::finding::Finding;
+use crate::config::types::{AuthorizedKey, UserName};
+use crate::config::yaml::{self, Mark};
+
+/// Reads each top-level block by itself.
+pub fn blocks(text: &[u8], config: &mut Config, findings: &mut Vec<Finding>) {
+    let text = String::from_utf8_lossy(text);
+    let lines: Vec<&str> = text.lines().collect();
+    let starts: Vec<usize> =
+        lines.iter().enumerate().filter(|(_, line)| is_start(line)).map(|(at, _)| at).collect();
+    for (index, &start) in starts.iter().enumerate() {
+        let end = starts.get(index + 1).copied().unwrap_or(lines.len());
+        let block = lines.get(start..end).unwrap_or_default();
+        read(start, block, config, findings);
+    }
+}
+
+/// A key at the left margin.
+fn is_start(line: &str) -> bool {
+    line.starts_with(|first: char| first.is_ascii_alphabetic() || first == '"' || first == '\'')
+}
+
+fn read(start: usize, block: &[&str], config: &mut Config, findings: &mut Vec<Finding>) {
+    // The lines before it are blank, so that every mark is right in the whole file.
+    let text = format!("{}{}\n", "\n".repeat(start), block.join("\n"));
+    let name = block.first().and_then(|line| line.split(':').next()).unwrap_or_default();
+    match yaml::parse(text.as_bytes()) {
+        Ok(parsed) => {
+            duplicates(&parsed.duplicates, findings);
+            if let Some(map) = parsed.root.as_map() {
+                mapping(map, config, findings);
+            }
+        }
+        Err(error) => {
+            findings.push(
+                Finding::error("block-lost", FILE, format!("is lost: {error}"))
+                    .at(error.mark, name),
+            );
+            if name == "users" {
+                keys(start, block, config, findings);
+            }
+        }
+    }
+}
+
+/// The public keys in a broken `users` block, for Lima's user or for root.
+fn keys(start: usize, block: &[&str], config: &mut Config, findings: &mut Vec<Finding>) {
+    let quotes = |line: &str| line.trim_matches(['-', ' ', '\t', '"', '\'', ',', '[', ']']).to_owned();
+    let keys: Vec<AuthorizedKey> =
+        block.iter().filter_map(|line| AuthorizedKey::new(&quotes(line)).ok()).collect();
+    if keys.is_empty() {
+        return;
+    }
+    let lima = config.lima.as_ref();
+    let name = lima.map_or("root", |lima| lima.user.as_str());
+    let Ok(name) = UserName::new(name) else { return };
+    findings.push(
+        Finding::warning("keys-rescued", FILE, format!("its keys go to the user {}", name.as_str()))
+            .line(start + 1),
+    );
+    let mut user = users::plain(name, Mark::START);
+    user.uid = lima.and_then(|lima| lima.uid);
+    user.sudo = lima
+        .filter(|lima| lima.passwordless_sudo)
+        .map(|_| "ALL=(ALL) NOPASSWD:ALL".to_owned())
+        .into_iter()
+        .collect();
+    user.keys = keys;
+    config.users.push(user);
+}

@@ -1,0 +1,123 @@
+//! What is there now. Everything the plan must know about the machine is read here, before it.
+
+use std::collections::BTreeSet;
+
+use nixvm_system::{Backing, FileError, GuestPath, Mount, System};
+
+use crate::accounts::Accounts;
+use crate::config::Finding;
+
+/// Largest account file that is read, in bytes.
+const LIMIT: u64 = 16 << 20;
+
+/// Files that the plan wants to write and that `NixOS` may own.
+const OWNABLE: &[&str] =
+    &["/etc/fuse.conf", "/etc/hostname", "/etc/localtime", "/etc/passwd", "/etc/sudoers"];
+
+/// The machine as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Which boot this is.
+    pub boot_id: Option<String>,
+    /// The account databases; `None` if they cannot be read, and then none is written.
+    pub accounts: Option<Accounts>,
+    /// What is mounted.
+    pub mounts: Vec<Mount>,
+    /// The device below `/`, if it can be grown.
+    pub root: Option<Backing>,
+    /// Network interfaces: name and MAC address.
+    pub interfaces: Vec<(String, String)>,
+    /// Whether `/etc/sudoers` reads `/etc/sudoers.d`. `None`: there is no sudo.
+    pub sudo_reads_folder: Option<bool>,
+    /// Files that are links into the Nix store: theirs, not ours, to change.
+    pub owned_by_nixos: BTreeSet<&'static str>,
+    /// Login shells that exist.
+    pub shells: BTreeSet<String>,
+}
+
+/// Reads all of it. What cannot be read becomes a finding; what depends on it is then left alone.
+pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let mut note = |message: String| {
+        findings.push(Finding::error("machine-unreadable", "", message));
+    };
+    let facts = Facts {
+        boot_id: system.boot_id(),
+        accounts: accounts(system).map_err(|error| note(with_cause(&error))).ok(),
+        mounts: system.mounts().map_err(|error| note(with_cause(&error))).unwrap_or_default(),
+        root: system.backing(&GuestPath::root()).map_err(|error| note(with_cause(&error))).ok().flatten(),
+        interfaces: interfaces(system).map_err(|error| note(with_cause(&error))).unwrap_or_default(),
+        sudo_reads_folder: sudo(system).map_err(|error| note(with_cause(&error))).unwrap_or_default(),
+        owned_by_nixos: owned(system),
+        shells: shells(system),
+    };
+    (facts, findings)
+}
+
+/// The message of an error and of all its causes.
+pub fn with_cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+/// The account databases as they are now. Also used when they are about to be changed.
+pub fn accounts(system: &dyn System) -> Result<Accounts, FileError> {
+    let read = |name: &str| match GuestPath::new(name) {
+        Ok(path) => system.read(&path, LIMIT),
+        Err(_) => Ok(None),
+    };
+    Ok(Accounts::new(
+        read("/etc/passwd")?.unwrap_or_default(),
+        read("/etc/group")?.unwrap_or_default(),
+        read("/etc/shadow")?,
+        read("/etc/gshadow")?,
+    ))
+}
+
+fn interfaces(system: &dyn System) -> Result<Vec<(String, String)>, FileError> {
+    let mut interfaces = Vec::new();
+    let Ok(folder) = GuestPath::new("/sys/class/net") else { return Ok(interfaces) };
+    for name in system.list(&folder)?.unwrap_or_default() {
+        let Ok(path) = folder.join(&format!("{name}/address")) else { continue };
+        if let Some(mac) = system.read(&path, 64)? {
+            interfaces.push((name, String::from_utf8_lossy(&mac).trim().to_lowercase()));
+        }
+    }
+    Ok(interfaces)
+}
+
+fn sudo(system: &dyn System) -> Result<Option<bool>, FileError> {
+    let Ok(path) = GuestPath::new("/etc/sudoers") else { return Ok(None) };
+    let reads = |line: &str| {
+        let mut words = line.split_whitespace();
+        matches!(words.next(), Some("@includedir" | "#includedir"))
+            && words.next() == Some("/etc/sudoers.d")
+    };
+    let text = system.read(&path, LIMIT)?;
+    Ok(text.map(|text| String::from_utf8_lossy(&text).lines().any(reads)))
+}
+
+fn owned(system: &dyn System) -> BTreeSet<&'static str> {
+    let is_owned = |name: &&&str| {
+        let target = GuestPath::new(name).ok().and_then(|path| system.read_link(&path).ok()?);
+        target.is_some_and(|target| {
+            target.starts_with("/etc/static/") || target.starts_with("/nix/store/")
+        })
+    };
+    OWNABLE.iter().filter(is_owned).copied().collect()
+}
+
+fn shells(system: &dyn System) -> BTreeSet<String> {
+    ["/bin/bash", "/bin/sh", "/usr/bin/bash", "/run/current-system/sw/bin/bash"]
+        .into_iter()
+        .filter(|shell| {
+            GuestPath::new(shell).is_ok_and(|path| matches!(system.open(&path), Ok(Some(_))))
+        })
+        .map(str::to_owned)
+        .collect()
+}

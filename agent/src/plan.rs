@@ -1,0 +1,161 @@
+//! From a seed and the facts to steps. Pure and total: the same input gives the same plan, and
+//! every input gives one.
+
+mod accounts;
+mod lima;
+mod mounts;
+mod network;
+
+use nixvm_system::GuestPath;
+use serde::Serialize;
+
+use crate::config::{Config, Finding};
+use crate::facts::Facts;
+use crate::ledger::Ledger;
+use crate::source::Seed;
+use crate::step::{Action, Lifetime, Stage, Step};
+
+/// Steps in order, each with what is to happen to it.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// All steps of all stages.
+    pub steps: Vec<Planned>,
+    /// What the facts say about the seed.
+    pub findings: Vec<Finding>,
+}
+
+/// A step and its verdict.
+#[derive(Clone, Debug, Serialize)]
+pub struct Planned {
+    /// The step.
+    #[serde(flatten)]
+    pub step: Step,
+    /// Whether it is to be done.
+    pub verdict: Verdict,
+}
+
+/// Whether a step is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "verdict", content = "reason")]
+pub enum Verdict {
+    /// It is.
+    Run,
+    /// It was done before, with the same input.
+    Unchanged,
+    /// It cannot be or need not be.
+    Skip(String),
+}
+
+/// What the caller may set.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Longest time of one script, in seconds.
+    pub script_limit: u64,
+}
+
+/// Makes the plan.
+pub fn plan(
+    seed: &Seed,
+    config: &Config,
+    facts: &Facts,
+    ledger: &Ledger,
+    options: Options,
+) -> Plan {
+    let mut draft = Draft { facts, ledger, plan: Plan::default() };
+    network::steps(config, &mut draft);
+    hostname(config, &mut draft);
+    grow_root(config, &mut draft);
+    timezone(config, &mut draft);
+    accounts::steps(config, &mut draft);
+    mounts::steps(seed, config, &mut draft);
+    lima::steps(seed, config, options, &mut draft);
+    draft.plan
+}
+
+/// A plan in the making.
+struct Draft<'a> {
+    facts: &'a Facts,
+    ledger: &'a Ledger,
+    plan: Plan,
+}
+
+impl Draft<'_> {
+    /// Adds a step; the ledger decides whether it runs.
+    fn add(&mut self, step: Step) {
+        let is_done = self.ledger.has(&step) && self.still_there(&step);
+        let verdict = if is_done { Verdict::Unchanged } else { Verdict::Run };
+        self.plan.steps.push(Planned { step, verdict });
+    }
+
+    /// Adds a step that does not run.
+    fn skip(&mut self, step: Step, reason: impl Into<String>) {
+        self.plan.steps.push(Planned { step, verdict: Verdict::Skip(reason.into()) });
+    }
+
+    fn find(&mut self, finding: Finding) {
+        self.plan.findings.push(finding);
+    }
+
+    /// A user that is gone, or a mount that was undone, is made again although the ledger knows it.
+    fn still_there(&self, step: &Step) -> bool {
+        match &step.action {
+            Action::Account { name, .. } => self
+                .facts
+                .accounts
+                .as_ref()
+                .is_none_or(|accounts| accounts.find(name.as_str()).is_some()),
+            Action::Mount { spec, .. } => {
+                self.facts.mounts.iter().any(|mount| mount.target == spec.target)
+            }
+            _ => true,
+        }
+    }
+}
+
+/// A step with the common parts filled in.
+fn step(id: impl Into<String>, title: impl Into<String>, stage: Stage, action: Action) -> Step {
+    Step {
+        id: id.into(),
+        title: title.into(),
+        stage,
+        lifetime: Lifetime::Disk,
+        needs: Vec::new(),
+        origin: String::new(),
+        action,
+    }
+}
+
+fn hostname(config: &Config, draft: &mut Draft<'_>) {
+    let Some(name) = config.hostname.clone() else { return };
+    let title = format!("name the machine {}", name.as_str());
+    let action = Action::Hostname { name };
+    let lifetime = Lifetime::Boot;
+    draft.add(Step { lifetime, ..step("hostname", title, Stage::Local, action) });
+}
+
+fn timezone(config: &Config, draft: &mut Draft<'_>) {
+    let Some(zone) = config.timezone.clone() else { return };
+    let title = format!("set the time zone {}", zone.as_str());
+    let step = step("timezone", title, Stage::Early, Action::Timezone { zone });
+    if draft.facts.owned_by_nixos.contains("/etc/localtime") {
+        draft.skip(step, "owned by NixOS: set time.timeZone");
+    } else {
+        draft.add(step);
+    }
+}
+
+fn grow_root(config: &Config, draft: &mut Draft<'_>) {
+    let Some(root) = draft.facts.root.as_ref().filter(|_| config.grow_root) else { return };
+    if !root.can_grow() {
+        return;
+    }
+    let title = format!("grow {} to the size of its disk", root.device);
+    // Every boot looks again: a disk that grew is the reason, and it is in no seed.
+    let lifetime = Lifetime::Boot;
+    draft.add(Step { lifetime, ..step("grow-root", title, Stage::Early, Action::GrowRoot) });
+}
+
+/// A path that is written in the program and so is a good one.
+fn fixed(path: &str) -> GuestPath {
+    GuestPath::new(path).unwrap_or_else(|_| GuestPath::root())
+}

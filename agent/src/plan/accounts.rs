@@ -1,0 +1,123 @@
+//! Users, their keys and their sudo rules.
+
+use nixvm_system::GuestPath;
+
+use super::{Draft, fixed, step};
+use crate::config::types::User;
+use crate::config::{Config, Finding};
+use crate::step::{Action, Stage, Step};
+
+/// Shells that are there on any system, best first, where the wanted one is not.
+const FALLBACK_SHELLS: &[&str] = &["/bin/bash", "/run/current-system/sw/bin/bash", "/bin/sh"];
+
+pub fn steps(config: &Config, draft: &mut Draft<'_>) {
+    for user in &config.users {
+        account(user, draft);
+        keys(user, draft);
+    }
+    sudo(config, draft);
+}
+
+fn account(user: &User, draft: &mut Draft<'_>) {
+    let name = user.name.as_str();
+    conflicts(user, draft);
+    let id = format!("account:{name}");
+    let action = Action::Account {
+        name: user.name.clone(),
+        uid: user.uid,
+        gecos: user.gecos.clone(),
+        home: home(user),
+        shell: shell(user, draft),
+        lock_password: user.lock_password,
+        first_meeting: !draft.ledger.knows(&id) && !draft.ledger.is_lost,
+    };
+    let origin = format!("user-data:{}", user.mark.line);
+    let step = Step { origin, ..step(id, format!("make the user {name}"), Stage::Early, action) };
+    if draft.facts.accounts.is_none() {
+        draft.skip(step, "the account files cannot be read");
+    } else if draft.facts.owned_by_nixos.contains("/etc/passwd") {
+        draft.skip(step, "owned by NixOS: declare it in users.users");
+    } else {
+        draft.add(step);
+    }
+}
+
+fn home(user: &User) -> GuestPath {
+    user.home.clone().unwrap_or_else(|| match user.name.as_str() {
+        "root" => fixed("/root"),
+        name => fixed(&format!("/home/{name}")),
+    })
+}
+
+/// The wanted shell, or one that exists: an account without a shell cannot log in.
+fn shell(user: &User, draft: &mut Draft<'_>) -> GuestPath {
+    let wanted = user.shell.clone().unwrap_or_else(|| fixed("/bin/bash"));
+    let shells = &draft.facts.shells;
+    let is_checked = FALLBACK_SHELLS.contains(&wanted.as_str()) || wanted.as_str() == "/usr/bin/bash";
+    if !is_checked || shells.contains(wanted.as_str()) || shells.is_empty() {
+        return wanted;
+    }
+    let other = FALLBACK_SHELLS.iter().find(|shell| shells.contains(**shell));
+    other.map_or(wanted, |shell| fixed(shell))
+}
+
+/// What the accounts that are there say about the wanted one.
+fn conflicts(user: &User, draft: &mut Draft<'_>) {
+    let Some(accounts) = &draft.facts.accounts else { return };
+    let (name, Some(uid)) = (user.name.as_str(), user.uid) else { return };
+    let finding = match (accounts.find(name), accounts.name_of(uid)) {
+        (Some(there), _) if there.uid != uid => Finding::error(
+            "user-exists",
+            "user-data",
+            format!("user {name} exists with id {}; the seed wants {uid}", there.uid),
+        )
+        .hint("the account is kept as it is, with its id; files on shares may show another owner"),
+        (None, Some(other)) => {
+            Finding::error("uid-taken", "user-data", format!("id {uid} belongs to {other}"))
+                .hint(format!("{name} gets the next free id; files on shares may show another owner"))
+        }
+        _ => return,
+    };
+    let finding = finding.at(user.mark, format!("users.{name}.uid"));
+    draft.find(finding);
+}
+
+fn keys(user: &User, draft: &mut Draft<'_>) {
+    if user.keys.is_empty() {
+        return;
+    }
+    let name = user.name.as_str();
+    let title = match user.keys.len() {
+        1 => format!("let a key in as {name}"),
+        count => format!("let {count} keys in as {name}"),
+    };
+    let action = Action::Keys { user: user.name.clone(), keys: user.keys.clone() };
+    let needs = vec![format!("account:{name}")];
+    let origin = format!("user-data:{}", user.mark.line);
+    draft.add(Step { needs, origin, ..step(format!("keys:{name}"), title, Stage::Early, action) });
+}
+
+/// One file with the rules of all users.
+fn sudo(config: &Config, draft: &mut Draft<'_>) {
+    let mut text = String::from("# Written by nixvm-agent from the seed.\n");
+    let mut users = Vec::new();
+    for user in config.users.iter().filter(|user| !user.sudo.is_empty()) {
+        users.push(user.name.as_str());
+        for rule in &user.sudo {
+            text.push_str(&format!("{} {rule}\n", user.name.as_str()));
+        }
+    }
+    if users.is_empty() {
+        return;
+    }
+    let title = format!("give {} the rules for sudo", users.join(", "));
+    let step = step("sudo", title, Stage::Early, Action::Sudo { text });
+    match draft.facts.sudo_reads_folder {
+        Some(true) => draft.add(step),
+        Some(false) if draft.facts.owned_by_nixos.contains("/etc/sudoers") => {
+            draft.skip(step, "owned by NixOS: set security.sudo");
+        }
+        Some(false) => draft.skip(step, "/etc/sudoers does not read /etc/sudoers.d"),
+        None => draft.skip(step, "sudo is not installed"),
+    }
+}

@@ -1,0 +1,168 @@
+//! One run from seed to report: what the commands `run`, `plan`, `check` and `status` do.
+
+use nixvm_system::{Command, Host, System};
+
+use crate::apply::{self, Outcome};
+use crate::config::{self, Config, Finding, Level, Parsed};
+use crate::facts;
+use crate::ledger::Ledger;
+use crate::plan::{self, Options, Plan};
+use crate::report::{self, Report, StageReport, readiness};
+use crate::source::{self, Seed};
+use crate::step::Stage;
+
+/// A seed that was found and understood.
+pub struct Read {
+    /// Its bytes.
+    pub seed: Seed,
+    /// What it says.
+    pub config: Config,
+    /// Remarks.
+    pub findings: Vec<Finding>,
+}
+
+/// Finds the seed on this machine, or reads the one that was named.
+///
+/// # Errors
+/// A text for people, if the named seed cannot be read at all.
+pub fn read(named: Option<&str>, system: &dyn System) -> Result<(Option<Read>, Vec<Finding>), String> {
+    let (seed, notes) = match named {
+        None => source::find(system),
+        Some(path) => {
+            let host = Host::new().map_err(|error| error.to_string())?;
+            let full = std::path::absolute(path).map_err(|error| format!("{path}: {error}"))?;
+            let full = full.to_str().ok_or_else(|| format!("{path}: is not UTF-8"))?;
+            let path = nixvm_system::GuestPath::new(full).map_err(|error| format!("{path}: {error}"))?;
+            let (seed, notes) =
+                source::open(&host, &path).map_err(|error| facts::with_cause(&error))?;
+            (Some(seed), notes)
+        }
+    };
+    let mut findings: Vec<Finding> = notes.iter().map(source_finding).collect();
+    let Some(seed) = seed else {
+        return Ok((None, findings));
+    };
+    let Parsed { value: config, findings: more } = config::parse(&seed);
+    findings.extend(more);
+    Ok((Some(Read { seed, config, findings }), Vec::new()))
+}
+
+fn source_finding(note: &source::Note) -> Finding {
+    Finding::warning(note.code, &note.origin, note.message.clone())
+}
+
+/// Waits until udev has handled what was there at start: before that, neither the medium nor the
+/// names of interfaces can be relied on. A machine without udev has nothing to wait for.
+pub fn settle(system: &mut dyn System) {
+    if system.has("udevadm") {
+        // A time-out is no fault of ours: what is there then is used.
+        let _ = system.run(&Command::tool("udevadm", &["settle", "--timeout=30"]));
+    }
+}
+
+/// The plan for a seed on this machine, with all findings so far.
+pub fn draft(read: &Read, system: &dyn System, options: Options) -> (Plan, Ledger, Vec<Finding>) {
+    let (ledger, ledger_findings) = Ledger::read(system);
+    let (facts, fact_findings) = facts::read(system);
+    let mut plan = plan::plan(&read.seed, &read.config, &facts, &ledger, options);
+    let mut findings = read.findings.clone();
+    findings.extend(ledger_findings);
+    findings.extend(fact_findings);
+    findings.append(&mut plan.findings);
+    (plan, ledger, findings)
+}
+
+/// Runs one stage and writes its report. Returns the exit code: 0, 1 or 2.
+pub fn stage(
+    stage: Stage,
+    named: Option<&str>,
+    system: &mut dyn System,
+    options: Options,
+    tell: &mut dyn FnMut(&str, Option<&Outcome>, Option<&Finding>),
+) -> u8 {
+    let started = system.uptime();
+    let (cpu, children) = system.cpu();
+    let mut report = Report::read(system).unwrap_or_default();
+    let done = run_stage(stage, named, system, options, &mut report, tell);
+    let exit = match &done {
+        Ok((_, exit)) => *exit,
+        Err(reason) => {
+            tell(reason, None, None);
+            report.find(&[Finding::error("nothing-applied", "", reason.clone())]);
+            1
+        }
+    };
+    let (cpu_after, children_after) = system.cpu();
+    let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let ended = system.uptime();
+    report.add(StageReport {
+        stage,
+        ended_ms: ms(ended),
+        took_ms: ms(ended.saturating_sub(started)),
+        cpu_ms: ms(cpu_after.saturating_sub(cpu)),
+        children_cpu_ms: ms(children_after.saturating_sub(children)),
+        exit,
+        outcomes: done.map(|(outcomes, _)| outcomes).unwrap_or_default(),
+    });
+    match report.write(system) {
+        Ok(()) => exit,
+        Err(error) => {
+            tell(&facts::with_cause(&error), None, None);
+            exit.max(2)
+        }
+    }
+}
+
+fn run_stage(
+    stage: Stage,
+    named: Option<&str>,
+    system: &mut dyn System,
+    options: Options,
+    report: &mut Report,
+    tell: &mut dyn FnMut(&str, Option<&Outcome>, Option<&Finding>),
+) -> Result<(Vec<Outcome>, u8), String> {
+    let failed = |error: nixvm_system::WriteError| facts::with_cause(&error);
+    readiness::withdraw(stage, system).map_err(failed)?;
+    let (read, notes) = read(named, system)?;
+    let Some(read) = read else {
+        return Ok((Vec::new(), nothing(notes, system, report, tell)));
+    };
+    report.seed.clone_from(&read.seed.origin);
+    report.instance_id.clone_from(&read.config.instance_id);
+    let (plan, mut ledger, findings) = draft(&read, system, options);
+    for finding in findings.iter().filter(|it| !report.findings.contains(it)) {
+        tell("", None, Some(finding));
+    }
+    report.find(&findings);
+    let outcomes =
+        apply::apply(&plan, stage, &report.failed(), &mut ledger, system, &mut |outcome| {
+            tell("", Some(outcome), None);
+        });
+    ledger.write(system).map_err(failed)?;
+    if let Some(lima) = &read.config.lima {
+        readiness::publish(stage, lima, system).map_err(failed)?;
+    }
+    Ok((outcomes.clone(), report::exit_code(&findings, &outcomes)))
+}
+
+/// No seed is no fault: a machine may have none. One that had one before says so.
+fn nothing(
+    mut notes: Vec<Finding>,
+    system: &dyn System,
+    report: &mut Report,
+    tell: &mut dyn FnMut(&str, Option<&Outcome>, Option<&Finding>),
+) -> u8 {
+    let (ledger, _) = Ledger::read(system);
+    let text = "no seed found: no medium labelled cidata or CIDATA, no seed folder";
+    notes.push(if ledger.is_new() {
+        Finding::info("no-seed", "", text)
+    } else {
+        Finding::warning("seed-missing", "", text)
+            .hint("the machine keeps what earlier boots made; attach the medium again")
+    });
+    for finding in notes.iter().filter(|it| !report.findings.contains(it)) {
+        tell("", None, Some(finding));
+    }
+    report.find(&notes);
+    u8::from(notes.iter().any(|note| note.level == Level::Error)) * 2
+}
