@@ -1,0 +1,121 @@
+//! A virtual machine that is off: its disk, its network address and its shared folders stay the same
+//! from boot to boot, its seed may change.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use super::accel::{Accel, detect};
+use super::arch::Arch;
+use super::iso;
+use super::layer::Image;
+use super::seed::{MountType, Seed};
+use super::tool::Tool;
+use super::vm::Vm;
+use super::workspace;
+
+/// The size of every guest's disk. The image is smaller, so growing it is always exercised.
+const DISK: &str = "4G";
+
+/// A folder of the host that a guest may mount.
+#[derive(Clone, Debug)]
+pub struct Share {
+    /// The tag by which the guest's mount names it.
+    pub tag: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// How it is shared.
+    pub kind: MountType,
+}
+
+/// A machine that is off.
+pub struct Machine {
+    pub(super) arch: Arch,
+    pub(super) accel: Accel,
+    pub(super) image: Image,
+    pub(super) shares: Vec<Share>,
+    pub(super) dir: TempDir,
+    pub(super) logs: PathBuf,
+    pub(super) boots: u32,
+}
+
+impl Machine {
+    /// A new machine with a fresh disk. Logs go to `.nixvm/logs/NAME`; everything else of it to a
+    /// folder that goes away with the value.
+    pub fn new(name: &str, image: &Image) -> Result<Self> {
+        let arch = Arch::host()?;
+        let accel = detect(arch, &image.kernel())?;
+        let logs = workspace::state("logs")?.join(name);
+        super::base::remove(&logs)?;
+        fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
+        let dir = tempfile::Builder::new().prefix("nixvm-").tempdir();
+        let dir = dir.context("making the machine's folder")?;
+        let machine =
+            Self { arch, accel, image: image.clone(), shares: vec![], dir, logs, boots: 0 };
+        let disk = Tool::new("qemu-img").args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]);
+        disk.arg(image.disk()).arg(machine.disk()).arg(DISK).run()?;
+        machine.keygen()?;
+        Ok(machine)
+    }
+
+    /// Adds a shared folder.
+    pub fn share(&mut self, share: Share) {
+        self.shares.push(share);
+    }
+
+    /// The machine's own folder, for files that a test wants to have cleaned up.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Where logs are kept.
+    pub fn logs(&self) -> &Path {
+        &self.logs
+    }
+
+    /// How it is run.
+    pub fn accel(&self) -> Accel {
+        self.accel
+    }
+
+    /// The public half of the key that the rig logs in with.
+    pub fn public_key(&self) -> Result<String> {
+        let path = self.key().with_extension("pub");
+        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// Boots it with this seed.
+    pub fn boot(&mut self, seed: &Seed) -> Result<Vm<'_>> {
+        let folder = self.path("seed");
+        super::base::remove(&folder)?;
+        seed.write(&folder)?;
+        self.boot_folder(&folder, &seed.user, &seed.mac)
+    }
+
+    /// Boots it with the seed in a folder.
+    pub fn boot_folder(&mut self, folder: &Path, user: &str, mac: &str) -> Result<Vm<'_>> {
+        iso::write(folder, &self.path("seed.iso"))?;
+        self.boots += 1;
+        Vm::start(self, user, mac)
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(super) fn disk(&self) -> PathBuf {
+        self.path("disk.qcow2")
+    }
+
+    pub(super) fn key(&self) -> PathBuf {
+        self.path("key")
+    }
+
+    fn keygen(&self) -> Result<()> {
+        let keygen = Tool::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", "rig"]);
+        keygen.arg("-f").arg(self.key()).run()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! Programs that run beside a test: QEMU, virtiofsd, ssh. Each is the leader of a process group of
+//! its own, so that Ctrl-C on the terminal is ours to handle and that nothing it started outlives it,
+//! and `setpriv` ties it to the thread that started it, so that it dies with a test that is killed.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::tool::tail;
+use super::wait;
+
+/// The process group that a child leads.
+#[derive(Clone, Copy)]
+pub struct Group(Option<Pid>);
+
+impl Group {
+    /// The group of a child that was started with `process_group(0)`.
+    pub fn of(child: &Child) -> Self {
+        Self(i32::try_from(child.id()).ok().and_then(Pid::from_raw))
+    }
+
+    /// Kills all of it.
+    pub fn kill(self) {
+        if let Self(Some(pid)) = self {
+            kill_process_group(pid, Signal::KILL).ok(); // it may be gone already
+        }
+    }
+}
+
+/// A program in the background. It is killed when this value goes, so keep it as long as it is
+/// wanted, on the thread that started it.
+pub struct Background {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Background {
+    /// Starts a program; both its outputs go to the file `log`.
+    pub fn start(program: &str, args: &[String], log: &Path) -> Result<Self> {
+        let out = File::create(log).with_context(|| format!("creating {}", log.display()))?;
+        let err = out.try_clone().with_context(|| format!("opening {}", log.display()))?;
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--", program]).args(args).process_group(0);
+        command.stdin(Stdio::null()).stdout(out).stderr(err);
+        let child = command.spawn().with_context(|| format!("starting {program}"))?;
+        Ok(Self { name: program.to_owned(), child, log: log.to_owned() })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().with_context(|| format!("waiting for {}", self.name))
+    }
+
+    /// An error with its words if it has ended.
+    pub fn check(&mut self) -> Result<()> {
+        match self.ended()? {
+            None => Ok(()),
+            Some(status) => bail!("{} ended: {status}\n{}", self.name, self.said()),
+        }
+    }
+
+    /// Waits for its end.
+    pub fn join(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let what = format!("the end of {}", self.name);
+        wait::until(&what, limit, || self.child.try_wait().map_err(Into::into))
+    }
+
+    /// Its last words.
+    pub fn said(&self) -> String {
+        tail(&std::fs::read_to_string(&self.log).unwrap_or_default(), 20)
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        Group::of(&self.child).kill();
+        self.child.wait().ok(); // killed above; this only takes the zombie away
+    }
+}
