@@ -15,6 +15,7 @@ mod compose;
 mod construct;
 mod number;
 mod resolve;
+mod same;
 mod timestamp;
 
 use std::fmt;
@@ -173,6 +174,20 @@ impl Map {
     /// The string key, for its place, and its value.
     pub fn get_entry(&self, key: &str) -> Option<(&Node, &Node)> {
         self.iter().find(|(node, _)| node.as_str() == Some(key))
+    }
+
+    /// Gives a string key a value that no text stands behind.
+    pub fn set(&mut self, key: &str, value: Value) {
+        let node = |value| Node { value, mark: Mark::START, raw: None };
+        match self.0.iter_mut().find(|(node, _)| node.as_str() == Some(key)) {
+            Some((_, old)) => *old = node(value),
+            None => self.0.push((node(Value::Str(key.to_owned())), node(value))),
+        }
+    }
+
+    /// Takes over the keys of `other` that are not there yet, also inside mappings that both have.
+    pub fn fill(&mut self, other: Map) {
+        same::fill(&mut self.0, other.0);
     }
 
     /// Number of entries.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
 use super::construct::{self, Place, Scalar};
+use super::same::Same;
 use super::{DEPTH_LIMIT, Map, Mark, NODE_LIMIT, Node, Parsed, SyntaxError, Value, count};
 
 /// What aliases and anchors may copy in all, in bytes of memory: stops documents in which aliases
@@ -222,43 +223,6 @@ fn merge(value: Node, into: &mut Vec<(Node, Node)>) -> Result<(), SyntaxError> {
 
 fn not_mergeable(node: &Node) -> SyntaxError {
     SyntaxError::new(node.mark, format!("\"<<\" merges mappings, and this is {}", node.kind()))
-}
-
-/// What makes two keys the same: the reference counts 1, 1.0 and true as one key.
-#[derive(PartialEq, Eq, Hash)]
-enum Same {
-    Null,
-    Whole(i128),
-    Fraction(u64),
-    Text(String),
-    Date(String),
-    Bytes(Vec<u8>),
-}
-
-impl Same {
-    /// `None` for a value that equals nothing, not even itself.
-    fn of(value: &Value) -> Option<Self> {
-        match value {
-            Value::Null => Some(Self::Null),
-            Value::Bool(value) => Some(Self::Whole(i128::from(*value))),
-            Value::Int(value) => Some(Self::Whole(*value)),
-            Value::Float(value) if value.is_nan() => None,
-            Value::Float(value) => {
-                Some(whole(*value).map_or(Self::Fraction(value.to_bits()), Self::Whole))
-            }
-            Value::Str(text) => Some(Self::Text(text.clone())),
-            Value::Date(text) => Some(Self::Date(text.clone())),
-            Value::Bytes(bytes) => Some(Self::Bytes(bytes.clone())),
-            Value::Seq(_) | Value::Map(_) => None,
-        }
-    }
-}
-
-/// A float without fraction as an integer.
-fn whole(value: f64) -> Option<i128> {
-    let small = value.fract() == 0.0 && value.abs() < 1e15;
-    #[expect(clippy::cast_possible_truncation, reason = "whole and below 10^15")]
-    small.then_some(value as i128)
 }
 
 fn check_depth(depth: usize, at: Mark) -> Result<(), SyntaxError> {
