@@ -70,8 +70,10 @@ impl Accounts {
 
     /// Files with their texts, secret ones last.
     pub fn files(&self) -> Vec<(&'static str, u32, &[u8])> {
-        let mut files =
-            vec![("/etc/group", 0o644, self.group.bytes()), ("/etc/passwd", 0o644, self.passwd.bytes())];
+        let mut files = vec![
+            ("/etc/group", 0o644, self.group.bytes()),
+            ("/etc/passwd", 0o644, self.passwd.bytes()),
+        ];
         files.extend(self.gshadow.as_ref().map(|file| ("/etc/gshadow", 0o640, file.bytes())));
         files.extend(self.shadow.as_ref().map(|file| ("/etc/shadow", 0o640, file.bytes())));
         files
@@ -79,12 +81,19 @@ impl Accounts {
 
     /// The account of this name.
     pub fn find(&self, name: &str) -> Option<Account> {
-        self.passwd.entries().filter_map(account).find(|account| account.name == name)
+        self.passwd
+            .entries()
+            .filter_map(|fields| account(&fields))
+            .find(|account| account.name == name)
     }
 
     /// The name that a user id belongs to.
     pub fn name_of(&self, uid: u32) -> Option<String> {
-        self.passwd.entries().filter_map(account).find(|it| it.uid == uid).map(|it| it.name)
+        self.passwd
+            .entries()
+            .filter_map(|fields| account(&fields))
+            .find(|it| it.uid == uid)
+            .map(|it| it.name)
     }
 
     /// Ids of the groups that a user is in, the primary one first.
@@ -143,7 +152,10 @@ impl Accounts {
     }
 
     fn is_uid_taken(&self, uid: u32) -> bool {
-        self.passwd.entries().filter_map(account).any(|account| account.uid == uid)
+        self.passwd
+            .entries()
+            .filter_map(|fields| account(&fields))
+            .any(|account| account.uid == uid)
     }
 
     /// The group of the user's own name: a regular one that is there, or a new one, with the user's
@@ -155,10 +167,8 @@ impl Accounts {
             return if gid == uid || REGULAR.contains(&gid) { gid } else { 100 };
         }
         let taken: Vec<u32> = self.group.entries().filter_map(|fields| gid_of(&fields)).collect();
-        let gid = std::iter::once(uid)
-            .chain(REGULAR)
-            .find(|gid| !taken.contains(gid))
-            .unwrap_or(65533);
+        let gid =
+            std::iter::once(uid).chain(REGULAR).find(|gid| !taken.contains(gid)).unwrap_or(65533);
         self.group.push(&format!("{name}:x:{gid}:"));
         if let Some(gshadow) = &mut self.gshadow {
             gshadow.retain(|fields| fields.first() != Some(&name));
@@ -168,8 +178,8 @@ impl Accounts {
     }
 }
 
-fn account(fields: Vec<&str>) -> Option<Account> {
-    let [name, _, uid, gid, _, home, shell] = fields.as_slice() else { return None };
+fn account(fields: &[&str]) -> Option<Account> {
+    let [name, _, uid, gid, _, home, shell] = fields else { return None };
     Some(Account {
         name: (*name).to_owned(),
         uid: uid.parse().ok()?,
@@ -220,12 +230,12 @@ mod tests {
         accounts.add(&wanted("john", Some(501)));
         check(
             &accounts,
-            &expect![[r#"
+            &expect![[r"
                 /etc/group john:x:501:
                 /etc/passwd john:x:501:501::/home/x:/bin/bash
                 /etc/gshadow john:!::
                 /etc/shadow john:*:20000:0:99999:7:::
-            "#]],
+            "]],
         );
         let text = accounts.files()[1].2.to_vec();
         assert!(text.ends_with(b"/bin/bash\n+::::::\n"), "the NIS line stays last");
@@ -256,8 +266,11 @@ mod tests {
         accounts.lock("ann");
         accounts.lock("ann");
         accounts.lock("root");
-        check(&accounts, &expect![[r#"
+        check(
+            &accounts,
+            &expect![[r"
             /etc/shadow ann:!$6$x:1::::::
-        "#]]);
+        "]],
+        );
     }
 }

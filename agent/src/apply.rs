@@ -180,12 +180,7 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
 }
 
 /// Writes a file of root's.
-fn write(
-    system: &mut dyn System,
-    path: &str,
-    contents: &[u8],
-    mode: u32,
-) -> Result<Change, Fault> {
+fn write(system: &mut dyn System, path: &str, contents: &[u8], mode: u32) -> Result<Change, Fault> {
     let path = GuestPath::new(path)?;
     Ok(system.write(&path, contents, Attrs::root(mode), Links::Follow)?)
 }
@@ -200,7 +195,8 @@ fn timezone(system: &mut dyn System, zone: &str) -> Result<Change, Fault> {
         // Debian's tools read the name from a file of its own, where there is one.
         let name = GuestPath::new("/etc/timezone")?;
         if system.stat(&name)?.is_some() {
-            change = change.and(write(system, name.as_str(), format!("{zone}\n").as_bytes(), 0o644)?);
+            change =
+                change.and(write(system, name.as_str(), format!("{zone}\n").as_bytes(), 0o644)?);
         }
         return Ok(change);
     }

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use nixvm_agent::config::{self, Finding, Level};
 use nixvm_agent::plan::Options;
 use nixvm_agent::report::show::{self, Colour};
-use nixvm_agent::run;
+use nixvm_agent::run::{self, Told};
 use nixvm_agent::step::Stage;
 use nixvm_system::{Host, Scratch, System};
 
@@ -132,11 +132,11 @@ fn apply(arguments: &Run) -> anyhow::Result<u8> {
         }
         let seed = arguments.machine.seed.as_deref();
         let options = arguments.machine.options();
-        let code = run::stage(stage, seed, system.as_mut(), options, &mut |text, outcome, finding| {
-            let line = match (outcome, finding) {
-                (Some(outcome), _) => show::outcome(outcome, colour),
-                (None, Some(finding)) => show::finding(finding, colour),
-                (None, None) => text.to_owned(),
+        let code = run::stage(stage, seed, system.as_mut(), options, &mut |told| {
+            let line = match told {
+                Told::Outcome(outcome) => show::outcome(outcome, colour),
+                Told::Finding(finding) => show::finding(finding, colour),
+                Told::Text(text) => text.to_owned(),
             };
             // The journal being full must not stop a boot.
             let _ = print(&format!("{line}\n"));

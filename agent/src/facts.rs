@@ -45,9 +45,17 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
         boot_id: system.boot_id(),
         accounts: accounts(system).map_err(|error| note(with_cause(&error))).ok(),
         mounts: system.mounts().map_err(|error| note(with_cause(&error))).unwrap_or_default(),
-        root: system.backing(&GuestPath::root()).map_err(|error| note(with_cause(&error))).ok().flatten(),
-        interfaces: interfaces(system).map_err(|error| note(with_cause(&error))).unwrap_or_default(),
-        sudo_reads_folder: sudo(system).map_err(|error| note(with_cause(&error))).unwrap_or_default(),
+        root: system
+            .backing(&GuestPath::root())
+            .map_err(|error| note(with_cause(&error)))
+            .ok()
+            .flatten(),
+        interfaces: interfaces(system)
+            .map_err(|error| note(with_cause(&error)))
+            .unwrap_or_default(),
+        sudo_reads_folder: sudo(system)
+            .map_err(|error| note(with_cause(&error)))
+            .unwrap_or_default(),
         owned_by_nixos: owned(system),
         shells: shells(system),
     };

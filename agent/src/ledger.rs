@@ -98,8 +98,7 @@ impl Ledger {
 fn page(system: &dyn System, name: &str, findings: &mut Vec<Finding>) -> Option<Page> {
     let read = || -> Result<Option<Page>, String> {
         let path = GuestPath::new(name).map_err(|error| error.to_string())?;
-        let bytes =
-            system.read(&path, LIMIT).map_err(|error| crate::facts::with_cause(&error))?;
+        let bytes = system.read(&path, LIMIT).map_err(|error| crate::facts::with_cause(&error))?;
         let Some(bytes) = bytes else { return Ok(None) };
         let page: Page = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         if page.version > VERSION {

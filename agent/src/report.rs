@@ -75,8 +75,7 @@ impl Report {
     /// The report of this boot; empty if there is none yet.
     pub fn read(system: &dyn System) -> Result<Self, String> {
         let path = GuestPath::new(PATH).map_err(|error| error.to_string())?;
-        let bytes =
-            system.read(&path, LIMIT).map_err(|error| crate::facts::with_cause(&error))?;
+        let bytes = system.read(&path, LIMIT).map_err(|error| crate::facts::with_cause(&error))?;
         let boot_id = system.boot_id().unwrap_or_default();
         let empty = Self {
             version: VERSION,
@@ -161,8 +160,7 @@ impl State {
 
 /// Exit code of a stage: 2 if something that was wanted is not so.
 pub fn exit_code(findings: &[Finding], outcomes: &[Outcome]) -> u8 {
-    let failed =
-        outcomes.iter().any(|outcome| matches!(outcome.result, StepResult::Failed { .. }));
+    let failed = outcomes.iter().any(|outcome| matches!(outcome.result, StepResult::Failed { .. }));
     let unusable = findings.iter().any(|finding| finding.level == Level::Error);
     if failed || unusable { 2 } else { 0 }
 }

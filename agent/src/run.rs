@@ -21,18 +21,36 @@ pub struct Read {
     pub findings: Vec<Finding>,
 }
 
+/// Something to tell while a stage runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Told<'a> {
+    /// A remark about the seed.
+    Finding(&'a Finding),
+    /// What became of a step.
+    Outcome(&'a Outcome),
+    /// A fault of the stage itself.
+    Text(&'a str),
+}
+
+/// Who is told.
+pub type Teller<'a> = dyn FnMut(Told<'_>) + 'a;
+
 /// Finds the seed on this machine, or reads the one that was named.
 ///
 /// # Errors
 /// A text for people, if the named seed cannot be read at all.
-pub fn read(named: Option<&str>, system: &dyn System) -> Result<(Option<Read>, Vec<Finding>), String> {
+pub fn read(
+    named: Option<&str>,
+    system: &dyn System,
+) -> Result<(Option<Read>, Vec<Finding>), String> {
     let (seed, notes) = match named {
         None => source::find(system),
         Some(path) => {
             let host = Host::new().map_err(|error| error.to_string())?;
             let full = std::path::absolute(path).map_err(|error| format!("{path}: {error}"))?;
             let full = full.to_str().ok_or_else(|| format!("{path}: is not UTF-8"))?;
-            let path = nixvm_system::GuestPath::new(full).map_err(|error| format!("{path}: {error}"))?;
+            let path =
+                nixvm_system::GuestPath::new(full).map_err(|error| format!("{path}: {error}"))?;
             let (seed, notes) =
                 source::open(&host, &path).map_err(|error| facts::with_cause(&error))?;
             (Some(seed), notes)
@@ -78,7 +96,7 @@ pub fn stage(
     named: Option<&str>,
     system: &mut dyn System,
     options: Options,
-    tell: &mut dyn FnMut(&str, Option<&Outcome>, Option<&Finding>),
+    tell: &mut Teller<'_>,
 ) -> u8 {
     let started = system.uptime();
     let (cpu, children) = system.cpu();
@@ -87,7 +105,7 @@ pub fn stage(
     let exit = match &done {
         Ok((_, exit)) => *exit,
         Err(reason) => {
-            tell(reason, None, None);
+            tell(Told::Text(reason));
             report.find(&[Finding::error("nothing-applied", "", reason.clone())]);
             1
         }
@@ -107,7 +125,7 @@ pub fn stage(
     match report.write(system) {
         Ok(()) => exit,
         Err(error) => {
-            tell(&facts::with_cause(&error), None, None);
+            tell(Told::Text(&facts::with_cause(&error)));
             exit.max(2)
         }
     }
@@ -119,7 +137,7 @@ fn run_stage(
     system: &mut dyn System,
     options: Options,
     report: &mut Report,
-    tell: &mut dyn FnMut(&str, Option<&Outcome>, Option<&Finding>),
+    tell: &mut Teller<'_>,
 ) -> Result<(Vec<Outcome>, u8), String> {
     let failed = |error: nixvm_system::WriteError| facts::with_cause(&error);
     readiness::withdraw(stage, system).map_err(failed)?;
@@ -131,12 +149,12 @@ fn run_stage(
     report.instance_id.clone_from(&read.config.instance_id);
     let (plan, mut ledger, findings) = draft(&read, system, options);
     for finding in findings.iter().filter(|it| !report.findings.contains(it)) {
-        tell("", None, Some(finding));
+        tell(Told::Finding(finding));
     }
     report.find(&findings);
     let outcomes =
         apply::apply(&plan, stage, &report.failed(), &mut ledger, system, &mut |outcome| {
-            tell("", Some(outcome), None);
+            tell(Told::Outcome(outcome));
         });
     ledger.write(system).map_err(failed)?;
     if let Some(lima) = &read.config.lima {
@@ -150,7 +168,7 @@ fn nothing(
     mut notes: Vec<Finding>,
     system: &dyn System,
     report: &mut Report,
-    tell: &mut dyn FnMut(&str, Option<&Outcome>, Option<&Finding>),
+    tell: &mut Teller<'_>,
 ) -> u8 {
     let (ledger, _) = Ledger::read(system);
     let text = "no seed found: no medium labelled cidata or CIDATA, no seed folder";
@@ -161,7 +179,7 @@ fn nothing(
             .hint("the machine keeps what earlier boots made; attach the medium again")
     });
     for finding in notes.iter().filter(|it| !report.findings.contains(it)) {
-        tell("", None, Some(finding));
+        tell(Told::Finding(finding));
     }
     report.find(&notes);
     u8::from(notes.iter().any(|note| note.level == Level::Error)) * 2

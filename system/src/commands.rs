@@ -48,7 +48,7 @@ impl Command {
             env: vec![("LC_ALL".to_owned(), "C.UTF-8".to_owned())],
             cwd: GuestPath::root(),
             user: None,
-            limit: Duration::from_secs(60),
+            limit: Duration::from_mins(1),
             output: Output::Capture,
         }
     }

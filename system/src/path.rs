@@ -78,6 +78,7 @@ impl GuestPath {
     }
 
     /// The folder that holds this path; the root's is the root.
+    #[must_use]
     pub fn parent(&self) -> Self {
         match self.0.rsplit_once('/') {
             None | Some(("", _)) => Self::root(),

@@ -52,7 +52,7 @@ impl Scratch {
     pub const STATE: &str = "/.nixvm-scratch.json";
 
     /// A fixed time, so that two runs write the same: 2026-01-01 00:00:00 UTC.
-    const NOW: Duration = Duration::from_secs(1_767_225_600);
+    const NOW: Duration = Duration::from_hours(490_896);
 
     /// Opens the folder; its state file may be missing.
     pub fn open(folder: &str) -> io::Result<Self> {
@@ -184,7 +184,10 @@ impl Commands for Scratch {
         let ended = match answer {
             Some(Answer::NoInterpreter) => {
                 let program = command.program.clone();
-                return Err(CommandError::NoInterpreter { program, interpreter: "/bin/nope".into() });
+                return Err(CommandError::NoInterpreter {
+                    program,
+                    interpreter: "/bin/nope".into(),
+                });
             }
             Some(Answer::Hang) => Ended::TimedOut,
             Some(Answer::Exit(code)) => Ended::Exit(code),

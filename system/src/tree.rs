@@ -140,12 +140,7 @@ impl Tree {
             Links::RefuseBelow(base) if dir.below(base).is_some() => {
                 let base_fd = self.open_in_root(base, OFlags::PATH | OFlags::DIRECTORY)?;
                 let rest = dir.below(base).unwrap_or(".");
-                resolve(
-                    &base_fd,
-                    rest,
-                    flags,
-                    ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
-                )
+                resolve(&base_fd, rest, flags, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)
             }
             _ => self.open_in_root(dir, flags),
         }

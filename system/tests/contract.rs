@@ -2,6 +2,8 @@
 //! scratch folder. `Host` needs root for owners and mounts; without it those cases are skipped by
 //! name.
 
+#![allow(clippy::unwrap_used, reason = "a test tells by a panic what went wrong")]
+
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;

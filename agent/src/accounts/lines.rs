@@ -60,13 +60,16 @@ impl Lines {
         let mut out = Vec::with_capacity(self.0.len() + 16);
         for line in self.0.split_inclusive(|byte| *byte == b'\n') {
             let text = std::str::from_utf8(line).ok();
-            let fields = text.map(|text| text.trim_end_matches('\n').split(':').collect::<Vec<_>>());
+            let fields =
+                text.map(|text| text.trim_end_matches('\n').split(':').collect::<Vec<_>>());
             match fields {
                 Some(fields) if fields.first() == Some(&name) && fields.len() > index => {
                     let changed: Vec<String> = fields
                         .iter()
                         .enumerate()
-                        .map(|(at, field)| if at == index { change(field) } else { (*field).into() })
+                        .map(
+                            |(at, field)| if at == index { change(field) } else { (*field).into() },
+                        )
                         .collect();
                     out.extend(changed.join(":").bytes());
                     out.extend(line.ends_with(b"\n").then_some(b'\n'));

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use nixvm_system::{
-    Attrs, Change, Command, Ended, FileKind, GuestPath, Links, Owner, System,
-};
+use nixvm_system::{Attrs, Change, Command, Ended, FileKind, GuestPath, Links, Owner, System};
 
 use super::{Fault, write};
 use crate::accounts::{Account, Accounts, Wanted};
@@ -31,20 +29,14 @@ pub(super) fn account(system: &mut dyn System, action: &Action) -> Result<Change
     let name = name.as_str();
     let _lock = system.lock(&GuestPath::new(PASSWORD_LOCK)?, LOCK_LIMIT)?;
     let mut accounts = facts::accounts(system)?;
-    let (account, is_new) = match accounts.find(name) {
-        Some(account) => (adapt(&mut accounts, account, shell), false),
-        None => {
-            let today = system.now().as_secs() / 86400;
-            let wanted = Wanted {
-                name,
-                uid: *uid,
-                gecos,
-                home: home.as_str(),
-                shell: shell.as_str(),
-                today,
-            };
-            (accounts.add(&wanted), true)
-        }
+    let there = accounts.find(name);
+    let is_new = there.is_none();
+    let account = if let Some(account) = there {
+        adapt(&mut accounts, account, shell)
+    } else {
+        let today = system.now().as_secs() / 86400;
+        let (home, shell) = (home.as_str(), shell.as_str());
+        accounts.add(&Wanted { name, uid: *uid, gecos, home, shell, today })
     };
     if !is_new && *lock_password && *first_meeting && account.uid != 0 {
         accounts.lock(name);
@@ -82,11 +74,7 @@ fn save(system: &mut dyn System, accounts: &Accounts) -> Result<Change, Fault> {
     Ok(change)
 }
 
-fn make_home(
-    system: &mut dyn System,
-    account: &Account,
-    is_new: bool,
-) -> Result<Change, Fault> {
+fn make_home(system: &mut dyn System, account: &Account, is_new: bool) -> Result<Change, Fault> {
     let home = GuestPath::new(&account.home)?;
     let owner = Owner { uid: account.uid, gid: account.gid };
     match system.stat(&home)? {
@@ -165,8 +153,11 @@ fn merge(now: &[u8], keys: &[AuthorizedKey]) -> Vec<u8> {
         merged.push(b'\n');
     }
     let text = String::from_utf8_lossy(now).into_owned();
-    let there: Vec<&str> =
-        text.lines().filter(|line| !line.trim_start().starts_with('#')).filter_map(blob_of).collect();
+    let there: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .filter_map(blob_of)
+        .collect();
     for key in keys.iter().filter(|key| !there.contains(&key.blob())) {
         merged.extend(format!("{}\n", key.line()).bytes());
     }
@@ -182,10 +173,8 @@ pub(super) fn find(system: &dyn System, user: &str) -> Result<Account, Fault> {
 /// A broken file would take sudo from everybody, so it is checked before it is put in place.
 pub(super) fn sudo(system: &mut dyn System, text: &str) -> Result<Change, Fault> {
     write(system, SUDOERS_CHECK, text.as_bytes(), 0o440)?;
-    let checked = match system.has("visudo") {
-        true => Some(system.run(&Command::tool("visudo", &["-c", "-q", "-f", SUDOERS_CHECK]))),
-        false => None,
-    };
+    let check = Command::tool("visudo", &["-c", "-q", "-f", SUDOERS_CHECK]);
+    let checked = system.has("visudo").then(|| system.run(&check));
     system.remove(&GuestPath::new(SUDOERS_CHECK)?)?;
     if let Some(finished) = checked.transpose()?
         && finished.ended != Ended::Exit(0)

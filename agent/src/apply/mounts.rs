@@ -16,7 +16,10 @@ pub(super) fn mount(
         return if (there.source, there.fstype) == (spec.source.clone(), spec.fstype.clone()) {
             Ok(Change::Unchanged)
         } else {
-            Err(Fault::new("mount-point-taken", format!("{} is a mount point already", spec.target)))
+            Err(Fault::new(
+                "mount-point-taken",
+                format!("{} is a mount point already", spec.target),
+            ))
         };
     }
     make_point(system, &spec.target, owner)?;
@@ -70,7 +73,7 @@ pub(super) fn fuse(
 ) -> Result<Change, Fault> {
     let account = find(system, user)?;
     let mut change = allow_other(system)?;
-    for point in points.iter() {
+    for point in points {
         if system.stat(point)?.is_none() {
             let home = GuestPath::new(&account.home)?;
             let owner = Owner { uid: account.uid, gid: account.gid };

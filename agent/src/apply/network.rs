@@ -36,7 +36,8 @@ pub(super) fn configure(
 }
 
 fn ip_rename(system: &mut dyn System, from: &str, to: &str) -> Result<(), Fault> {
-    for args in [&["link", "set", "dev", from, "down"][..], &["link", "set", "dev", from, "name", to]]
+    for args in
+        [&["link", "set", "dev", from, "down"][..], &["link", "set", "dev", from, "name", to]]
     {
         let finished = system.run(&Command::tool("ip", args))?;
         if finished.ended != Ended::Exit(0) {

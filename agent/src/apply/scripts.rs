@@ -44,16 +44,17 @@ pub(super) fn run(system: &mut dyn System, script: &Script) -> Result<Change, Fa
 }
 
 fn verdict(script: &Script, ended: Ended) -> Result<Change, Fault> {
-    let name = format!("provision.{}/{}", script.mode.name(), script.name);
     match ended {
         Ended::Exit(0) => Ok(Change::Changed),
-        Ended::Exit(code) => Err(Fault::new("script-failed", format!("{name} ended with exit code {code}"))
-            .hint("its output is in the journal: journalctl -u nixvm-agent-late")),
+        Ended::Exit(code) => {
+            Err(Fault::new("script-failed", format!("ended with exit code {code}"))
+                .hint("its output is in the journal: journalctl -u nixvm-agent-late"))
+        }
         Ended::Signal(signal) => {
-            Err(Fault::new("script-killed", format!("{name} was ended by signal {signal}")))
+            Err(Fault::new("script-killed", format!("was ended by signal {signal}")))
         }
         Ended::TimedOut => {
-            let reason = format!("{name} did not end within {} s and was killed", script.limit);
+            let reason = format!("did not end within {} s and was killed", script.limit);
             Err(Fault::new("script-timeout", reason)
                 .hint("a longer limit: nixvm-agent run --script-limit SECONDS in the late unit"))
         }

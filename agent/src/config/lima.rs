@@ -20,6 +20,10 @@ pub struct Lima {
     pub user: String,
     /// Its id.
     pub uid: Option<u32>,
+    /// Its home.
+    pub home: Option<GuestPath>,
+    /// Its login shell.
+    pub shell: Option<GuestPath>,
     /// Plain mode: no agent, no mounts, only users, network and scripts.
     pub plain: bool,
     /// Whether the user may use sudo without a password. Before Lima 2.2 always.
@@ -76,9 +80,10 @@ impl Mode {
 /// `None` when there is no `lima.env`.
 pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
     let variables = env_file::plain("lima.env", seed.files.get("lima.env")?, findings);
-    let of = |name: &str, read: fn(&str, &[u8], &mut Vec<Finding>) -> Variables, findings: &mut _| {
-        seed.files.get(name).map(|text| read(name, text, findings)).unwrap_or_default()
-    };
+    let of =
+        |name: &str, read: fn(&str, &[u8], &mut Vec<Finding>) -> Variables, findings: &mut _| {
+            seed.files.get(name).map(|text| read(name, text, findings)).unwrap_or_default()
+        };
     let params = of("param.env", env_file::plain, findings);
     let environment = of("etc_environment", env_file::pam, findings);
     let get = |name: &str| value(&variables, name);
@@ -89,6 +94,8 @@ pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
         meta_data: seed.files.get("meta-data").cloned().unwrap_or_default(),
         user: text("USER"),
         uid: number(&variables, "UID", findings),
+        home: get("HOME").and_then(|text| GuestPath::new(text).ok()),
+        shell: get("SHELL").and_then(|text| GuestPath::new(text).ok()),
         plain: get("PLAIN") == Some("1"),
         passwordless_sudo: get("PASSWORDLESS_SUDO").is_none_or(|text| text == "1"),
         vsock_port: number(&variables, "VSOCK_PORT", findings).unwrap_or(0),

@@ -10,8 +10,15 @@ use super::yaml::{self, Map, Mark};
 const FILE: &str = "network-config";
 const TOP: &[&str] = &["ethernets", "network", "version"];
 const KNOWN: &[&str] = &[
-    "addresses", "dhcp4", "dhcp4-overrides", "dhcp6", "dhcp-identifier", "match", "nameservers",
-    "optional", "set-name",
+    "addresses",
+    "dhcp4",
+    "dhcp4-overrides",
+    "dhcp6",
+    "dhcp-identifier",
+    "match",
+    "nameservers",
+    "optional",
+    "set-name",
 ];
 
 /// Interfaces in the order of the file.
@@ -134,12 +141,7 @@ fn bad(mark: Mark, path: String, message: String) -> Finding {
     Finding::error("bad-value", FILE, message).at(mark, path)
 }
 
-fn ethernet(
-    id: InterfaceName,
-    path: String,
-    map: &Map,
-    findings: &mut Vec<Finding>,
-) -> Ethernet {
+fn ethernet(id: InterfaceName, path: String, map: &Map, findings: &mut Vec<Finding>) -> Ethernet {
     let mut reader = Reader::new(FILE, path, map, findings);
     let mut ethernet = Ethernet { id, ..Ethernet::default() };
     ethernet.set_name = reader.text("set-name", InterfaceName::new);

@@ -15,19 +15,13 @@ pub struct Reader<'m, 'f> {
 }
 
 impl<'m, 'f> Reader<'m, 'f> {
-    pub fn new(
-        file: &'m str,
-        path: String,
-        map: &'m Map,
-        findings: &'f mut Vec<Finding>,
-    ) -> Self {
+    pub fn new(file: &'m str, path: String, map: &'m Map, findings: &'f mut Vec<Finding>) -> Self {
         Self { file, path, map, findings }
     }
 
     /// The node of a key in either spelling, `a-b` or `a_b`; null is absent.
     pub fn node(&self, key: &str) -> Option<&'m Node> {
-        let (_, node) =
-            self.map.iter().filter(|(name, _)| is_named(name, key)).last()?;
+        let (_, node) = self.map.iter().filter(|(name, _)| is_named(name, key)).last()?;
         (!node.is_null()).then_some(node)
     }
 
@@ -115,8 +109,7 @@ impl<'m, 'f> Reader<'m, 'f> {
 
     /// A value that cannot be used.
     pub fn bad(&mut self, key: &str, mark: Mark, message: impl Into<String>) {
-        let finding =
-            Finding::error("bad-value", self.file, message).at(mark, self.key(key));
+        let finding = Finding::error("bad-value", self.file, message).at(mark, self.key(key));
         self.findings.push(finding);
     }
 

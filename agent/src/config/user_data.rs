@@ -19,13 +19,26 @@ use super::{Config, scalars};
 const FILE: &str = "user-data";
 
 /// Keys that are read here.
-const KNOWN: &[&str] =
-    &["growpart", "hostname", "mounts", "resize_rootfs", "ssh_authorized_keys", "timezone", "users"];
+const KNOWN: &[&str] = &[
+    "growpart",
+    "hostname",
+    "mounts",
+    "resize_rootfs",
+    "ssh_authorized_keys",
+    "timezone",
+    "users",
+];
 
 /// Keys of cloud-init that need nothing on a Lima guest, because the agent does what they are for.
 const LIMA_DOES_IT: &[&str] = &[
-    "bootcmd", "ca_certs", "manage_resolv_conf", "package_reboot_if_required", "package_update",
-    "package_upgrade", "resolv_conf", "write_files",
+    "bootcmd",
+    "ca_certs",
+    "manage_resolv_conf",
+    "package_reboot_if_required",
+    "package_update",
+    "package_upgrade",
+    "resolv_conf",
+    "write_files",
 ];
 
 /// Reads the file into `config`.
@@ -33,19 +46,25 @@ pub fn parse(text: &[u8], config: &mut Config, findings: &mut Vec<Finding>) {
     match sniff::sniff(text) {
         Some(PartType::CloudConfig) => document(text, config, findings),
         None if text.trim_ascii().is_empty() => {}
-        kind => findings.push(not_cloud_config(text, kind.as_ref())),
+        kind => {
+            findings.push(not_cloud_config(text, kind.as_ref()));
+            rescue::unrecognised(text, config, findings);
+        }
     }
 }
 
 fn not_cloud_config(text: &[u8], kind: Option<&PartType>) -> Finding {
-    let hidden = text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"#cloud-config"));
+    let hidden =
+        text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"#cloud-config"));
     let finding = match kind {
         Some(kind) => Finding::error(
             "unsupported-format",
             FILE,
             format!("is {}, which nixvm-agent does not read yet", kind.mime()),
         ),
-        None => Finding::error("no-header", FILE, "does not begin with #cloud-config; it is ignored"),
+        None => {
+            Finding::error("no-header", FILE, "does not begin with #cloud-config; it is ignored")
+        }
     };
     match hidden {
         Some(line) if kind.is_none() => finding

@@ -53,7 +53,8 @@ fn home(user: &User) -> GuestPath {
 fn shell(user: &User, draft: &mut Draft<'_>) -> GuestPath {
     let wanted = user.shell.clone().unwrap_or_else(|| fixed("/bin/bash"));
     let shells = &draft.facts.shells;
-    let is_checked = FALLBACK_SHELLS.contains(&wanted.as_str()) || wanted.as_str() == "/usr/bin/bash";
+    let is_checked =
+        FALLBACK_SHELLS.contains(&wanted.as_str()) || wanted.as_str() == "/usr/bin/bash";
     if !is_checked || shells.contains(wanted.as_str()) || shells.is_empty() {
         return wanted;
     }
@@ -65,18 +66,20 @@ fn shell(user: &User, draft: &mut Draft<'_>) -> GuestPath {
 fn conflicts(user: &User, draft: &mut Draft<'_>) {
     let Some(accounts) = &draft.facts.accounts else { return };
     let (name, Some(uid)) = (user.name.as_str(), user.uid) else { return };
-    let finding = match (accounts.find(name), accounts.name_of(uid)) {
-        (Some(there), _) if there.uid != uid => Finding::error(
+    let other = accounts.name_of(uid).filter(|other| other != name);
+    let there = accounts.find(name).map(|there| there.uid).filter(|there| *there != uid);
+    let finding = match (other, there) {
+        (Some(other), _) => {
+            Finding::error("uid-taken", "user-data", format!("id {uid} belongs to {other}"))
+                .hint(format!("{name} has another id; files on shares may show another owner"))
+        }
+        (None, Some(there)) => Finding::error(
             "user-exists",
             "user-data",
-            format!("user {name} exists with id {}; the seed wants {uid}", there.uid),
+            format!("user {name} exists with id {there}; the seed wants {uid}"),
         )
         .hint("the account is kept as it is, with its id; files on shares may show another owner"),
-        (None, Some(other)) => {
-            Finding::error("uid-taken", "user-data", format!("id {uid} belongs to {other}"))
-                .hint(format!("{name} gets the next free id; files on shares may show another owner"))
-        }
-        _ => return,
+        (None, None) => return,
     };
     let finding = finding.at(user.mark, format!("users.{name}.uid"));
     draft.find(finding);

@@ -2,8 +2,8 @@
 //! file outlives its seed. systemd.link(5), systemd.network(5).
 
 use super::{Draft, fixed, step};
-use crate::config::network::{Ethernet, InterfaceName};
 use crate::config::Config;
+use crate::config::network::{Ethernet, InterfaceName};
 use crate::step::{Action, Lifetime, Rename, Stage, Step};
 
 pub fn steps(config: &Config, draft: &mut Draft<'_>) {

@@ -14,10 +14,7 @@ use crate::{Backing, Change, Command, Ended, GuestPath, MountError, Partition, g
 /// Where the ext4 superblock lies, and what in it is read.
 const SUPERBLOCK: u64 = 1024;
 
-pub(super) fn backing(
-    tree: &Tree,
-    mount_point: &GuestPath,
-) -> Result<Option<Backing>, MountError> {
+pub(super) fn backing(tree: &Tree, mount_point: &GuestPath) -> Result<Option<Backing>, MountError> {
     let unreadable =
         |source| MountError::Read { what: format!("the device below {mount_point}"), source };
     let Some(mount) =
@@ -172,9 +169,7 @@ fn grow_ext4(tree: &Tree, mount_point: &GuestPath, backing: &Backing) -> io::Res
     let block = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&folder)))?;
     let block_size = block.metadata()?.blksize().max(1024);
     // SAFETY: the ioctl reads one u64 through the pointer it is given.
-    Ok(unsafe {
-        ioctl(&block, Setter::<EXT4_IOC_RESIZE_FS, u64>::new(bytes / block_size))
-    }?)
+    Ok(unsafe { ioctl(&block, Setter::<EXT4_IOC_RESIZE_FS, u64>::new(bytes / block_size)) }?)
 }
 
 fn grow_by_tool(tree: &Tree, program: &str, args: &[&str]) -> io::Result<()> {

@@ -10,10 +10,8 @@ use crate::{GuestPath, Mount, MountError, MountSpec};
 
 /// `/proc/self/mountinfo`, oldest first.
 pub(super) fn table() -> Result<Vec<Mount>, MountError> {
-    let text = std::fs::read("/proc/self/mountinfo").map_err(|source| MountError::Read {
-        what: "/proc/self/mountinfo".to_owned(),
-        source,
-    })?;
+    let text = std::fs::read("/proc/self/mountinfo")
+        .map_err(|source| MountError::Read { what: "/proc/self/mountinfo".to_owned(), source })?;
     Ok(text.split(|byte| *byte == b'\n').filter_map(line).collect())
 }
 
@@ -85,7 +83,8 @@ mod tests {
 
     #[test]
     fn mountinfo_lines() {
-        let got = line(br"36 35 98:0 / /mnt/a\040b rw,noatime master:1 shared:2 - 9p lima-0\134 rw");
+        let got =
+            line(br"36 35 98:0 / /mnt/a\040b rw,noatime master:1 shared:2 - 9p lima-0\134 rw");
         let want = Mount {
             source: "lima-0\\".to_owned(),
             target: GuestPath::new("/mnt/a b").unwrap(),
@@ -100,11 +99,17 @@ mod tests {
     fn options_are_divided() {
         let table = [
             ("rw,nofail", MountFlags::empty(), ""),
-            ("ro,trans=virtio,version=9p2000.L,msize=131072,cache=fscache,nofail",
-                MountFlags::RDONLY, "trans=virtio,version=9p2000.L,msize=131072,cache=fscache"),
+            (
+                "ro,trans=virtio,version=9p2000.L,msize=131072,cache=fscache,nofail",
+                MountFlags::RDONLY,
+                "trans=virtio,version=9p2000.L,msize=131072,cache=fscache",
+            ),
             ("defaults,comment=cloudconfig,x-systemd.automount", MountFlags::empty(), ""),
-            ("ro,mode=0700,dmode=0700,overriderockperm,exec,uid=0",
-                MountFlags::RDONLY, "mode=0700,dmode=0700,overriderockperm,uid=0"),
+            (
+                "ro,mode=0700,dmode=0700,overriderockperm,exec,uid=0",
+                MountFlags::RDONLY,
+                "mode=0700,dmode=0700,overriderockperm,uid=0",
+            ),
         ];
         for (options, flags, data) in table {
             assert_eq!(split(options), (flags, data.to_owned()), "{options}");

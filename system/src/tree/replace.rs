@@ -154,7 +154,7 @@ impl Tree {
             Err(error) => return Err(error.into()),
         }
         let file = fs::openat(folder, &temporary, flags, Mode::from_raw_mode(0o600))?;
-        let fill = |tree: &mut Self| -> io::Result<()> {
+        let complete = |tree: &mut Self| -> io::Result<()> {
             tree.set_owner(file.as_fd(), path, attrs.owner)?;
             fs::fchmod(&file, Mode::from_raw_mode(attrs.mode))?;
             let mut file = File::from(file);
@@ -162,7 +162,7 @@ impl Tree {
             file.sync_all()?;
             finish(folder, &temporary, path.name())
         };
-        let done = fill(self);
+        let done = complete(self);
         if done.is_err() {
             // The first fault is the one to tell; a leftover is removed by the next write.
             let _ = fs::unlinkat(folder, &temporary, AtFlags::empty());

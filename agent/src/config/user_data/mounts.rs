@@ -44,8 +44,8 @@ fn entry(item: &Node) -> Result<MountEntry, String> {
         return Err("has no source".to_owned());
     }
     let target = text(1, "")?;
-    let target = GuestPath::new(&target)
-        .map_err(|error| format!("mount point {target:?}: {error}"))?;
+    let target =
+        GuestPath::new(&target).map_err(|error| format!("mount point {target:?}: {error}"))?;
     Ok(MountEntry {
         source,
         target,

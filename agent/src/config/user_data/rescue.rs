@@ -6,6 +6,14 @@ use crate::config::finding::Finding;
 use crate::config::types::{AuthorizedKey, UserName};
 use crate::config::yaml::{self, Mark};
 
+/// A document that is not recognised as a whole: of Lima's, the keys are taken all the same.
+pub fn unrecognised(text: &[u8], config: &mut Config, findings: &mut Vec<Finding>) {
+    if config.lima.is_some() {
+        let text = String::from_utf8_lossy(text);
+        keys(0, &text.lines().collect::<Vec<_>>(), config, findings);
+    }
+}
+
 /// Reads each top-level block by itself.
 pub fn blocks(text: &[u8], config: &mut Config, findings: &mut Vec<Finding>) {
     let text = String::from_utf8_lossy(text);
@@ -49,7 +57,8 @@ fn read(start: usize, block: &[&str], config: &mut Config, findings: &mut Vec<Fi
 
 /// The public keys in a broken `users` block, for Lima's user or for root.
 fn keys(start: usize, block: &[&str], config: &mut Config, findings: &mut Vec<Finding>) {
-    let quotes = |line: &str| line.trim_matches(['-', ' ', '\t', '"', '\'', ',', '[', ']']).to_owned();
+    let quotes =
+        |line: &str| line.trim_matches(['-', ' ', '\t', '"', '\'', ',', '[', ']']).to_owned();
     let keys: Vec<AuthorizedKey> =
         block.iter().filter_map(|line| AuthorizedKey::new(&quotes(line)).ok()).collect();
     if keys.is_empty() {
@@ -59,11 +68,17 @@ fn keys(start: usize, block: &[&str], config: &mut Config, findings: &mut Vec<Fi
     let name = lima.map_or("root", |lima| lima.user.as_str());
     let Ok(name) = UserName::new(name) else { return };
     findings.push(
-        Finding::warning("keys-rescued", FILE, format!("its keys go to the user {}", name.as_str()))
-            .line(start + 1),
+        Finding::warning(
+            "keys-rescued",
+            FILE,
+            format!("its keys go to the user {}", name.as_str()),
+        )
+        .line(start + 1),
     );
     let mut user = users::plain(name, Mark::START);
     user.uid = lima.and_then(|lima| lima.uid);
+    user.home = lima.and_then(|lima| lima.home.clone());
+    user.shell = lima.and_then(|lima| lima.shell.clone());
     user.sudo = lima
         .filter(|lima| lima.passwordless_sudo)
         .map(|_| "ALL=(ALL) NOPASSWD:ALL".to_owned())

@@ -10,9 +10,8 @@ use crate::config::scalars;
 use crate::config::types::{AuthorizedKey, User, UserName};
 use crate::config::yaml::{Map, Mark, Node};
 
-const KNOWN: &[&str] = &[
-    "gecos", "homedir", "lock_passwd", "name", "shell", "ssh_authorized_keys", "sudo", "uid",
-];
+const KNOWN: &[&str] =
+    &["gecos", "homedir", "lock_passwd", "name", "shell", "ssh_authorized_keys", "sudo", "uid"];
 
 /// Reads all users; one that cannot be read is lost by name.
 pub fn parse(map: &Map, config: &mut Config, findings: &mut Vec<Finding>) {
@@ -68,12 +67,7 @@ fn from_name(path: String, name: &str, node: &Node, findings: &mut Vec<Finding>)
     }
 }
 
-fn from_mapping(
-    path: String,
-    map: &Map,
-    mark: Mark,
-    findings: &mut Vec<Finding>,
-) -> Option<User> {
+fn from_mapping(path: String, map: &Map, mark: Mark, findings: &mut Vec<Finding>) -> Option<User> {
     let mut reader = Reader::new(FILE, path, map, findings);
     if reader.node("name").is_none() {
         reader.note("name", Finding::error("missing-key", FILE, "is missing; the user is skipped"));
