@@ -1,0 +1,8 @@
+{ pkgs }:
+let
+  nixvm = pkgs.callPackage ./nixvm.nix { };
+in
+{
+  inherit nixvm;
+  default = nixvm;
+}
