@@ -54,13 +54,15 @@ pub struct Daemon {
     /// tell of changes, as 3s or 500ms
     #[arg(long, default_value = "3s", value_parser = duration::parse)]
     tick: Duration,
-    /// Listen on this vsock port; 0 is none [env: NIXVM_VSOCK_PORT]
+    /// Listen on this vsock port; 0 is none (or `NIXVM_VSOCK_PORT`)
     #[arg(long, default_value = "")]
     vsock_port: String,
-    /// Listen on this virtio-serial port; empty is none [env: NIXVM_VIRTIO_PORT]
+    /// Listen on this virtio-serial port; empty is none (or
+    /// `NIXVM_VIRTIO_PORT`)
     #[arg(long, default_value = "")]
     virtio_port: String,
-    /// UID that may use the Unix socket, besides root [env: NIXVM_SOCKET_OWNER]
+    /// UID that may use the Unix socket, besides root (or
+    /// `NIXVM_SOCKET_OWNER`)
     #[arg(long, default_value = "")]
     socket_owner: String,
     /// The Unix socket

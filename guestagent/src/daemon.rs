@@ -76,9 +76,10 @@ fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, D
 
 async fn finish(tasks: &TaskTracker) {
     tasks.close();
-    match tokio::time::timeout(GRACE, tasks.wait()).await {
-        Ok(()) => tracing::info!("stopped"),
-        Err(_) => tracing::warn!(tasks = tasks.len(), "stopped with tasks left"),
+    if tokio::time::timeout(GRACE, tasks.wait()).await.is_ok() {
+        tracing::info!("stopped");
+    } else {
+        tracing::warn!(tasks = tasks.len(), "stopped with tasks left");
     }
 }
 

@@ -36,7 +36,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     if text.is_empty() {
         return Err(DurationError::Malformed(text.into()));
     }
-    if duration.is_zero() || duration > Duration::from_secs(86_400) {
+    if duration.is_zero() || duration > Duration::from_hours(24) {
         return Err(DurationError::OutOfRange(text.into()));
     }
     Ok(duration)

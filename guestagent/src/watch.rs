@@ -3,7 +3,7 @@
 //!
 //! - [`tracepoint`]: TCP sockets that enter or leave LISTEN, and every bind,
 //!   through `perf_event_open` with a filter in the kernel; no BPF.
-//! - [`destroy`]: UDP sockets that go away, through sock_diag's multicast.
+//! - [`destroy`]: UDP sockets that go away, through `sock_diag`'s multicast.
 //! - [`sock_diag`]: the listening sockets, the only truth.
 //!
 //! Tracepoints see all network namespaces, the dump only our own.

@@ -1,5 +1,7 @@
 //! The bytes of Lima's host, and Lima's host itself where Go is at hand.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::path::PathBuf;
@@ -8,7 +10,7 @@ use support::{Daemon, PATIENCE, isolated};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-/// Preface, empty SETTINGS, and GetInfo with the header block as Lima 2.2's
+/// Preface, empty SETTINGS, and `GetInfo` with the header block as Lima 2.2's
 /// host sends it: `81` is the empty `:authority`.
 fn get_info() -> Vec<u8> {
     let mut block = vec![0x83, 0x86, 0x45, 21];

@@ -1,5 +1,7 @@
 //! Tunnels through the real daemon.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use nixvm_guestagent::proto::TunnelMessage;
@@ -90,9 +92,9 @@ fn datagrams_keep_their_bounds() {
         let mut client = daemon.client().await;
         let (send, mut tunnel) = open(&mut client, "udp", "127.0.0.1:8001").await.expect("tunnel");
         for size in [1, 40_000, 65_507] {
-            let sent = vec![7; size];
-            send.send(data(&sent)).await.expect("sent");
-            assert_eq!(receive(&mut tunnel).await.map(|got| got == sent), Some(true), "{size}");
+            let datagram = vec![7; size];
+            send.send(data(&datagram)).await.expect("sent");
+            assert_eq!(receive(&mut tunnel).await.map(|got| got == datagram), Some(true), "{size}");
         }
         echo.join().expect("server");
     });

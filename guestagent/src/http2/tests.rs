@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// The header block that Lima 2.2's host sends for GetInfo, up to the
+/// The header block that Lima 2.2's host sends for `GetInfo`, up to the
 /// content type: POST, http, a literal path, the empty authority.
 fn lima_block() -> Vec<u8> {
     let mut block = vec![0x83, 0x86, 0x45, 21];

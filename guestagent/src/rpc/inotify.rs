@@ -88,15 +88,15 @@ fn unescape(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, tail)) = rest.split_first() {
-        let code = tail.first_chunk::<3>().filter(|_| *first == b'\\').and_then(octal);
+        let code = tail.first_chunk::<3>().filter(|_| *first == b'\\').copied().and_then(octal);
         out.push(code.unwrap_or(*first));
         rest = if code.is_some() { tail.get(3..).unwrap_or_default() } else { tail };
     }
     out
 }
 
-fn octal(digits: &[u8; 3]) -> Option<u8> {
-    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
+fn octal(digits: [u8; 3]) -> Option<u8> {
+    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 8).ok()
 }
 
 /// Why a file's time was not set.

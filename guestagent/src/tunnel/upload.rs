@@ -132,6 +132,6 @@ async fn half_close(socket: &Socket) {
     if let Socket::Tcp(stream) = socket
         && rustix::net::shutdown(stream, Shutdown::Write).is_ok()
     {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Hints that a UDP socket has gone, from sock_diag's multicast groups.
+//! Hints that a UDP socket has gone, from `sock_diag`'s multicast groups.
 //!
 //! The kernel sends a `nlmsghdr` and an `inet_diag_msg` for every UDP socket
 //! that is destroyed, in our network namespace only. A filter on the socket
@@ -19,7 +19,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// SKNLGRP_INET_UDP_DESTROY and SKNLGRP_INET6_UDP_DESTROY; group N is bit N-1.
+/// `SKNLGRP_INET_UDP_DESTROY` and `SKNLGRP_INET6_UDP_DESTROY`; group N is bit N-1.
 const GROUPS: u32 = 1 << (2 - 1) | 1 << (4 - 1);
 /// `inet_diag_msg` follows the head of 16 bytes: state at 1, source port at 4.
 const STATE: u32 = 17;

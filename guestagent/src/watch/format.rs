@@ -1,7 +1,8 @@
 //! The `format` file of a tracepoint: its number and where its fields are.
 //!
 //! Offsets differ between kernels, so they are read and never assumed. A line
-//! of interest looks like `field:int newstate;	offset:20;	size:4;	signed:0;`.
+//! of interest looks like `field:int newstate; offset:20; size:4; signed:0;`,
+//! with tabs between its parts.
 
 use std::io;
 use std::path::{Path, PathBuf};

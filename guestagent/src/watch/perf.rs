@@ -21,8 +21,10 @@ const PERF_SAMPLE_RAW: u64 = 1 << 10;
 const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
 const PERF_RECORD_LOST: u32 = 2;
 const PERF_RECORD_SAMPLE: u32 = 9;
-const DATA_HEAD: usize = 1024;
-const DATA_TAIL: usize = 1032;
+/// The counters' places in `perf_event_mmap_page`, in 64-bit words: bytes 1024
+/// and 1032.
+const DATA_HEAD: usize = 128;
+const DATA_TAIL: usize = 129;
 /// The part of a record that we look at: all tracepoints in use fit.
 const RECORD: usize = 128;
 
@@ -56,7 +58,8 @@ pub enum Record<'a> {
 #[derive(Debug)]
 pub struct Ring {
     first: OwnedFd,
-    _others: Vec<OwnedFd>,
+    /// Open as long as their records are wanted.
+    others: Vec<OwnedFd>,
     map: NonNull<u8>,
     page: usize,
 }
@@ -89,8 +92,8 @@ impl Ring {
             )?
         };
         let map = NonNull::new(map.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        let ring = Self { first, _others: others, map, page };
-        for other in &ring._others {
+        let ring = Self { first, others, map, page };
+        for other in &ring.others {
             set_output(other, &ring.first)?;
         }
         Ok(ring)
@@ -115,11 +118,11 @@ impl Ring {
         self.counter(DATA_TAIL).store(tail, Ordering::Release);
     }
 
-    fn counter(&self, offset: usize) -> &AtomicU64 {
-        // SAFETY: both offsets lie within the first page of the mapping, which
-        // lives as long as `self`, and are aligned to 8; the kernel treats them
-        // as 64-bit values that either side may access at any time.
-        unsafe { &*self.map.as_ptr().add(offset).cast::<AtomicU64>() }
+    fn counter(&self, place: usize) -> &AtomicU64 {
+        // SAFETY: both places lie within the first page of the mapping, which
+        // lives as long as `self`; the kernel treats them as 64-bit values that
+        // either side may access at any time.
+        unsafe { self.map.cast::<AtomicU64>().add(place).as_ref() }
     }
 
     /// Copies the start of the record at `at`; returns its whole length.

@@ -1,10 +1,10 @@
-//! Lists listening sockets with NETLINK_SOCK_DIAG (`linux/inet_diag.h`).
+//! Lists listening sockets with `NETLINK_SOCK_DIAG` (`linux/inet_diag.h`).
 //!
 //! A request is a 16-byte `nlmsghdr` and a 56-byte `inet_diag_req_v2`: family,
 //! protocol, extensions, padding, a mask of states, and a socket id left zero.
 //! The answer is a row of `nlmsghdr` + `inet_diag_msg` (72 bytes: family,
 //! state, timer, retransmits, then the id: source port in network order at 4,
-//! source address at 8, and the inode at 68), ended by NLMSG_DONE, which
+//! source address at 8, and the inode at 68), ended by `NLMSG_DONE`, which
 //! carries an error number when the list was cut short. Numbers are in the
 //! machine's order if not said otherwise. The kernel writes the list while we
 //! read, in our own context, so a dump never waits for anybody.
@@ -52,7 +52,7 @@ impl SockDiag {
     /// Opens the socket.
     ///
     /// # Errors
-    /// The kernel has no NETLINK_SOCK_DIAG, or forbids it.
+    /// The kernel has no `NETLINK_SOCK_DIAG`, or forbids it.
     pub fn open() -> io::Result<Self> {
         let socket = net::socket_with(
             AddressFamily::NETLINK,
@@ -153,7 +153,7 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// The number in NLMSG_ERROR and NLMSG_DONE: zero or a negative errno.
+    /// The number in `NLMSG_ERROR` and `NLMSG_DONE`: zero or a negative errno.
     fn status(&self) -> io::Result<()> {
         match field(self.body, 0).map(i32::from_ne_bytes) {
             Some(code @ ..0) => Err(io::Error::from_raw_os_error(code.saturating_neg())),

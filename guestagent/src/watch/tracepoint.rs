@@ -87,13 +87,11 @@ fn open_rings(events: &[(u16, String)]) -> io::Result<Vec<AsyncFd<Ring>>> {
 }
 
 /// The numbers in a list such as `0-3,6`.
-fn cpus(list: &str) -> impl Iterator<Item = i32> {
-    list.trim().split(',').flat_map(|range| {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        match (first.parse(), last.parse()) {
-            (Ok(first), Ok(last)) => first..=last,
-            _ => 1..=0,
-        }
+fn cpus(online: &str) -> impl Iterator<Item = i32> {
+    online.trim().split(',').flat_map(|range| {
+        let (start, end) = range.split_once('-').unwrap_or((range, range));
+        let bounds = start.parse::<i32>().ok().zip(end.parse().ok());
+        bounds.map(|(start, end)| start..=end).into_iter().flatten()
     })
 }
 

@@ -2,6 +2,7 @@
 //! the ports of the machine or of another test.
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use hyper_util::rt::TokioIo;
 use nixvm_guestagent::proto::guest_service_client::GuestServiceClient;
@@ -24,12 +25,10 @@ pub type Client = GuestServiceClient<Channel>;
 pub fn isolated(test: &str, body: impl AsyncFnOnce() + Send + 'static) {
     // A namespace is entered by one thread only: none that others use.
     let outcome = std::thread::spawn(move || {
-        if let Err(error) = enter() {
-            return Err(error);
-        }
+        enter()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("runtime").block_on(body());
-        Ok(())
+        Ok::<(), String>(())
     })
     .join();
     match outcome {

@@ -50,8 +50,15 @@ type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
 func main() {
 	socket := flag.String("socket", "/run/lima-guestagent.sock", "Unix socket of the agent")
+	count := flag.Int("latency", 0, "only measure the events of so many ports")
 	flag.Parse()
-	result, err := probe(*socket)
+	c, err := connect(*socket)
+	var result any
+	if err == nil && *count > 0 {
+		result, err = latency(c, *count)
+	} else if err == nil {
+		result, err = probe(c)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "hostprobe:", err)
 		os.Exit(1)
@@ -59,14 +66,13 @@ func main() {
 	_ = json.NewEncoder(os.Stdout).Encode(result)
 }
 
-func probe(socket string) (*report, error) {
-	c, err := client.NewGuestAgentClient(func(ctx context.Context) (net.Conn, error) {
+func connect(socket string) (*client.GuestAgentClient, error) {
+	return client.NewGuestAgentClient(func(ctx context.Context) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	})
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
+}
+
+func probe(c *client.GuestAgentClient) (*report, error) {
 	r := &report{}
 	dial := portfwd.DialContextToGRPCTunnel(c)
 	for _, step := range []func() error{

@@ -180,7 +180,7 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     /// An agent without a kernel behind it: the test says what listens.
-    fn agent(folder: &Path, snapshots: watch::Receiver<Snapshot>, stop: CancellationToken) {
+    fn agent(folder: &Path, snapshots: watch::Receiver<Snapshot>, stop: &CancellationToken) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let tasks = TaskTracker::new();
         let owner = rustix::process::getuid().as_raw();
@@ -189,7 +189,7 @@ mod tests {
         let agent = Agent { snapshots, store, tasks: tasks.clone(), stop: stop.clone() };
         runtime.expect("runtime").block_on(async {
             let endpoint = Endpoint::open(&address).expect("endpoint");
-            server::serve(&endpoint, agent, &tasks, &stop).await;
+            server::serve(&endpoint, agent, &tasks, stop).await;
         });
     }
 
@@ -203,7 +203,7 @@ mod tests {
         let (truth, snapshots) = watch::channel(Snapshot { ports, fault: None });
         let stop = CancellationToken::new();
         let (path, until) = (folder.path().to_owned(), stop.clone());
-        let server = std::thread::spawn(move || agent(&path, snapshots, until));
+        let server = std::thread::spawn(move || agent(&path, snapshots, &until));
         std::thread::spawn(move || {
             let (mut stream, _) = guest.accept().expect("connection");
             let mut request = String::new();
