@@ -7,6 +7,9 @@ use nixvm_guestagent::{daemon, report};
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -24,8 +27,10 @@ fn main() -> ExitCode {
     }
 }
 
+/// Our own messages in the detail that was asked for, others' warnings only.
 fn log(debug: bool) {
-    let level = if debug { tracing::Level::DEBUG } else { tracing::Level::INFO };
+    let level = if debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let ours = Targets::new().with_target("nixvm", level).with_default(LevelFilter::WARN);
     // The journal adds the time by itself.
     tracing_subscriber::fmt()
         .with_max_level(level)
@@ -33,6 +38,8 @@ fn log(debug: bool) {
         .with_ansi(false)
         .with_target(false)
         .without_time()
+        .finish()
+        .with(ours)
         .init();
 }
 

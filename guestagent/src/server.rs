@@ -1,8 +1,9 @@
 //! Serves the host's connections: HTTP/2 with the service on top.
 //!
-//! Windows bound the memory that one stalled stream can take: the host may
-//! send at most a stream's window, and all its streams together at most the
-//! connection's, before the guest's programs have read it.
+//! A stream's window bounds what the host may send before the guest's program
+//! has read it, so what one stalled tunnel can hold. The connection's window has
+//! room for all of them: were it smaller, a few stalled tunnels would block
+//! every other call, the host's ping included.
 
 use crate::http2::stream::Http2Stream;
 use crate::listen::{Endpoint, Stream};
@@ -17,9 +18,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// More than a local link can have in flight: 256 KiB in 0.1 ms are 2.5 GB/s.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// More than a local link has in flight: 128 KiB in 0.1 ms are 1.3 GB/s.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 const SEND_BUFFER: usize = 64 * 1024;
 /// As many as Lima's own agent admits: one each connection or UDP flow.
 const STREAMS: u32 = 2048;

@@ -7,6 +7,7 @@ mod support;
 use nixvm_guestagent::proto::TunnelMessage;
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
+use std::time::Duration;
 use support::{Client, Daemon, PATIENCE, data, eventually, handshake, isolated};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::wrappers::ReceiverStream;
@@ -97,6 +98,28 @@ fn datagrams_keep_their_bounds() {
             assert_eq!(receive(&mut tunnel).await.map(|got| got == datagram), Some(true), "{size}");
         }
         echo.join().expect("server");
+    });
+}
+
+/// Each stalled tunnel takes its window and nothing more: there must be room
+/// for the others, and above all for the host's ping.
+#[test]
+fn stalled_tunnels_do_not_block_the_ping() {
+    isolated("stalled_tunnels_do_not_block_the_ping", async || {
+        let listener = TcpListener::bind("127.0.0.1:8001").expect("port");
+        let daemon = Daemon::start().await;
+        let mut client = daemon.client().await;
+        let mut stalled = Vec::new();
+        for _ in 0..64 {
+            let tunnel = open(&mut client, "tcp", "127.0.0.1:8001").await.expect("tunnel");
+            stalled.push((tunnel, listener.accept().expect("connection")));
+        }
+        for ((send, _), _) in &stalled {
+            let mut send = async || send.send(data(&[7; 32_768])).await.expect("sent");
+            while tokio::time::timeout(Duration::from_millis(50), send()).await.is_ok() {}
+        }
+        let info = tokio::time::timeout(PATIENCE, client.get_info(())).await.expect("in time");
+        info.expect("an answer");
     });
 }
 

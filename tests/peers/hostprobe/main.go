@@ -51,11 +51,14 @@ type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 func main() {
 	socket := flag.String("socket", "/run/lima-guestagent.sock", "Unix socket of the agent")
 	count := flag.Int("latency", 0, "only measure the events of so many ports")
+	tunnels := flag.Int("parallel", 0, "only use so many tunnels at once")
 	flag.Parse()
 	c, err := connect(*socket)
 	var result any
 	if err == nil && *count > 0 {
 		result, err = latency(c, *count)
+	} else if err == nil && *tunnels > 0 {
+		result, err = parallel(c, *tunnels)
 	} else if err == nil {
 		result, err = probe(c)
 	}
