@@ -13,6 +13,8 @@
 mod base64;
 mod compose;
 mod construct;
+mod indent;
+mod measure;
 mod number;
 mod resolve;
 mod same;

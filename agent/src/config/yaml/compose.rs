@@ -1,12 +1,15 @@
 //! Events to nodes: nesting, anchors and aliases, merge keys, duplicate keys.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
 use super::construct::{self, Place, Scalar};
+use super::indent::Moved;
+use super::measure::{height, weight};
 use super::same::Same;
-use super::{DEPTH_LIMIT, Map, Mark, NODE_LIMIT, Node, Parsed, SyntaxError, Value, count};
+use super::{DEPTH_LIMIT, Map, Mark, NODE_LIMIT, Node, Parsed, SyntaxError, Value};
 
 /// What aliases and anchors may copy in all, in bytes of memory: stops documents in which aliases
 /// of aliases grow without end.
@@ -14,9 +17,29 @@ const COPY_LIMIT: usize = 32 << 20;
 
 /// The only document of a text.
 pub(super) fn document(text: &str) -> Result<Parsed, SyntaxError> {
+    let mut moved = Moved::new(text);
+    loop {
+        let (line, column, message) = match compose(&moved) {
+            Ok(parsed) => return Ok(parsed),
+            Err(Fault::Meaning(error)) => return Err(error),
+            Err(Fault::Grammar(error)) => {
+                (error.marker().line(), error.marker().col(), error.info().to_owned())
+            }
+        };
+        let mark = moved.mark(line, column);
+        if !moved.answer(&message, line, column) {
+            return Err(SyntaxError::new(mark, message));
+        }
+    }
+}
+
+fn compose(moved: &Moved<'_>) -> Result<Parsed, Fault> {
+    let text = &*moved.text;
     let mut composer = Composer {
+        moved,
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
+        unended: unended(text),
         nodes: 0,
         copied: 0,
         duplicates: Vec::new(),
@@ -25,9 +48,24 @@ pub(super) fn document(text: &str) -> Result<Parsed, SyntaxError> {
     Ok(Parsed { root, duplicates: composer.duplicates })
 }
 
+/// Why there is no document.
+enum Fault {
+    Grammar(ScanError),
+    Meaning(SyntaxError),
+}
+
+impl From<SyntaxError> for Fault {
+    fn from(error: SyntaxError) -> Self {
+        Self::Meaning(error)
+    }
+}
+
 struct Composer<'a> {
+    moved: &'a Moved<'a>,
     parser: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Node>,
+    /// The last line, if no line break ends it, and the number of characters up to its end.
+    unended: Option<(&'a str, usize)>,
     nodes: usize,
     copied: usize,
     duplicates: Vec<(Mark, String)>,
@@ -40,14 +78,16 @@ enum Key {
 }
 
 impl<'a> Composer<'a> {
-    fn root(&mut self) -> Result<Node, SyntaxError> {
+    fn root(&mut self) -> Result<Node, Fault> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
             match event {
                 Event::StreamEnd => break,
                 Event::DocumentStart(_) if root.is_some() => {
-                    return Err(SyntaxError::new(mark(span), "there is a second document"));
+                    return Err(
+                        SyntaxError::new(self.mark(span), "there is a second document").into()
+                    );
                 }
                 Event::StreamStart
                 | Event::DocumentStart(_)
@@ -59,30 +99,31 @@ impl<'a> Composer<'a> {
         Ok(root.unwrap_or(Node { value: Value::Null, mark: Mark::START, raw: None }))
     }
 
-    fn next(&mut self) -> Result<(Event<'a>, Span), SyntaxError> {
+    fn mark(&self, span: Span) -> Mark {
+        self.moved.mark(span.start.line(), span.start.col())
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Span), Fault> {
         match self.parser.next_event() {
             Some(Ok(found)) => Ok(found),
-            Some(Err(error)) => {
-                let at = error.marker();
-                let mark = Mark { line: count(at.line()), column: count(at.col() + 1) };
-                Err(SyntaxError::new(mark, error.info()))
-            }
-            None => Err(SyntaxError::new(Mark::START, "the text ends too early")),
+            Some(Err(error)) => Err(Fault::Grammar(error)),
+            None => Err(SyntaxError::new(Mark::START, "the text ends too early").into()),
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, SyntaxError> {
-        let at = mark(span);
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Fault> {
+        let at = self.mark(span);
         self.nodes += 1;
         if self.nodes > NODE_LIMIT {
-            return Err(SyntaxError::new(at, format!("more than {NODE_LIMIT} values")));
+            return Err(SyntaxError::new(at, format!("more than {NODE_LIMIT} values")).into());
         }
         let (value, anchor) = match event {
-            Event::Alias(anchor) => return self.alias(anchor, at, depth),
+            Event::Alias(anchor) => return Ok(self.alias(anchor, at, depth)?),
             Event::Scalar(text, style, anchor, tag) => {
+                let text = self.without_added_break(text, style, span);
                 let scalar = Scalar { text, plain: style == ScalarStyle::Plain, tag: name(tag) };
                 let node = construct::scalar(scalar, Place::Value, at)?;
-                return self.anchored(anchor, node);
+                return Ok(self.anchored(anchor, node)?);
             }
             Event::SequenceStart(anchor, tag) => {
                 construct::expect_tag(name(tag), "seq", at)?;
@@ -92,12 +133,34 @@ impl<'a> Composer<'a> {
                 construct::expect_tag(name(tag), "map", at)?;
                 (Value::Map(self.entries(at, depth)?), anchor)
             }
-            _ => return Err(SyntaxError::new(at, "a value is missing")),
+            _ => return Err(SyntaxError::new(at, "a value is missing").into()),
         };
-        self.anchored(anchor, Node { value, mark: at, raw: None })
+        Ok(self.anchored(anchor, Node { value, mark: at, raw: None })?)
     }
 
-    fn items(&mut self, at: Mark, depth: usize) -> Result<Vec<Node>, SyntaxError> {
+    /// A block scalar that the end of the text cuts off in its last line has no break there, but the
+    /// parser adds one. A last line of blanks within the indentation is none of its lines.
+    fn without_added_break(
+        &self,
+        text: Cow<'a, str>,
+        style: ScalarStyle,
+        span: Span,
+    ) -> Cow<'a, str> {
+        let Some((last_line, end)) = self.unended else { return text };
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let Some(body) = text.strip_suffix('\n').filter(|_| is_block && span.end.index() == end)
+        else {
+            return text;
+        };
+        let blank = |line: &str| line.trim_matches(' ').is_empty();
+        let last = body.rsplit('\n').next().unwrap_or(body);
+        if !blank(last_line) || blank(last) {
+            return Cow::Owned(body.to_owned());
+        }
+        text
+    }
+
+    fn items(&mut self, at: Mark, depth: usize) -> Result<Vec<Node>, Fault> {
         check_depth(depth, at)?;
         let mut items = Vec::new();
         loop {
@@ -108,7 +171,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn entries(&mut self, at: Mark, depth: usize) -> Result<Map, SyntaxError> {
+    fn entries(&mut self, at: Mark, depth: usize) -> Result<Map, Fault> {
         check_depth(depth, at)?;
         let mut merged = Vec::new();
         let mut own = Vec::new();
@@ -128,21 +191,21 @@ impl<'a> Composer<'a> {
         Ok(self.map(merged, own))
     }
 
-    fn key(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Key, SyntaxError> {
+    fn key(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Key, Fault> {
         let node = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = Scalar { text, plain: style == ScalarStyle::Plain, tag: name(tag) };
                 if construct::is_merge(&scalar) {
                     return Ok(Key::Merge);
                 }
-                let node = construct::scalar(scalar, Place::Key, mark(span))?;
+                let node = construct::scalar(scalar, Place::Key, self.mark(span))?;
                 self.anchored(anchor, node)?
             }
             event => self.node(event, span, depth + 1)?,
         };
         match node.value {
             Value::Seq(_) | Value::Map(_) => {
-                Err(SyntaxError::new(node.mark, format!("{} cannot be a key", node.kind())))
+                Err(SyntaxError::new(node.mark, format!("{} cannot be a key", node.kind())).into())
             }
             _ => Ok(Key::Named(node)),
         }
@@ -204,6 +267,11 @@ impl<'a> Composer<'a> {
     }
 }
 
+fn unended(text: &str) -> Option<(&str, usize)> {
+    let last_line = text.rsplit(['\n', '\r']).next().filter(|line| !line.is_empty())?;
+    Some((last_line, text.chars().count()))
+}
+
 /// Adds what a `<<` key brings. Of a list of mappings the earlier one wins.
 fn merge(value: Node, into: &mut Vec<(Node, Node)>) -> Result<(), SyntaxError> {
     match value.value {
@@ -233,32 +301,7 @@ fn too_deep(at: Mark) -> SyntaxError {
     SyntaxError::new(at, format!("lists and mappings are nested deeper than {DEPTH_LIMIT}"))
 }
 
-/// Levels of lists and mappings in a node; the recursion is bounded by [`DEPTH_LIMIT`].
-fn height(node: &Node) -> usize {
-    match &node.value {
-        Value::Seq(items) => 1 + items.iter().map(height).max().unwrap_or(0),
-        Value::Map(map) => 1 + map.iter().map(|(_, value)| height(value)).max().unwrap_or(0),
-        _ => 0,
-    }
-}
-
-/// About how many bytes of memory a copy of the node takes.
-fn weight(node: &Node) -> usize {
-    let own = size_of::<Node>() + node.raw.as_ref().map_or(0, |raw| raw.len());
-    own + match &node.value {
-        Value::Str(text) | Value::Date(text) => text.len(),
-        Value::Bytes(bytes) => bytes.len(),
-        Value::Seq(items) => items.iter().map(weight).sum(),
-        Value::Map(map) => map.iter().map(|(key, value)| weight(key) + weight(value)).sum(),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
-    }
-}
-
-fn mark(span: Span) -> Mark {
-    Mark { line: count(span.start.line()), column: count(span.start.col() + 1) }
-}
-
 /// A tag in its long form.
-fn name(tag: Option<std::borrow::Cow<'_, Tag>>) -> Option<String> {
+fn name(tag: Option<Cow<'_, Tag>>) -> Option<String> {
     tag.map(|tag| format!("{}{}", tag.handle, tag.suffix))
 }

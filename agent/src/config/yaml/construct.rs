@@ -14,7 +14,7 @@ pub(super) struct Scalar<'a> {
     pub(super) text: Cow<'a, str>,
     /// Without quotes and not a block scalar, so its text decides about its type.
     pub(super) plain: bool,
-    /// Long form; `!` alone asks for a string.
+    /// Long form; `!` alone asks for the type that the text has, even in quotes.
     pub(super) tag: Option<String>,
 }
 
@@ -37,8 +37,8 @@ pub(super) fn is_merge(scalar: &Scalar<'_>) -> bool {
 pub(super) fn scalar(scalar: Scalar<'_>, place: Place, at: Mark) -> Result<Node, SyntaxError> {
     let Scalar { text, plain, tag } = scalar;
     let value = match tag.as_deref() {
-        None if plain => by_text(&text, place, at)?,
-        None | Some("!") => Value::Str(text.clone().into_owned()),
+        None if !plain => Value::Str(text.clone().into_owned()),
+        None | Some("!") => by_text(&text, place, at)?,
         Some(tag) => by_tag(tag, &text, at)?,
     };
     let raw = plain.then(|| text.into_owned().into_boxed_str());

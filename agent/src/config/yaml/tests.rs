@@ -99,7 +99,7 @@ fn merge_keys_yield_to_own_keys_wherever_they_stand() {
 #[test]
 fn tags_force_a_type_or_are_refused() {
     assert_eq!(value("!!str 0644"), Value::Str("0644".to_owned()));
-    assert_eq!(value("! 0644"), Value::Str("0644".to_owned()));
+    assert_eq!(value("! '0644'"), Value::Int(420));
     assert_eq!(value("!!binary |\n  aGk\n  h\n"), Value::Bytes(b"hi!".to_vec()));
     assert_eq!(value("!!float 1"), Value::Float(1.0));
     assert_eq!(error("a: !x 1"), "line 1, column 4: the tag \"!x\" is not known");
@@ -145,4 +145,57 @@ fn limits_hold_for_nesting_aliases_and_size() {
     assert!(error(&chain).contains("deeper than 128"));
     assert!(error(&"- \n".repeat(NODE_LIMIT + 1)).contains("more than"));
     assert!(error(&" ".repeat(SIZE_LIMIT + 1)).contains("larger than 16 MiB"));
+}
+
+#[test]
+fn a_block_scalar_ends_as_its_text_does() {
+    let table = [
+        ("|\n  x", "x"),
+        ("|\n  x\n", "x\n"),
+        ("|\n  x\n ", "x\n"),
+        ("|\n  x\n    ", "x\n  "),
+        (">\n  x\n  y", "x y"),
+        ("|+\n  x", "x"),
+        ("|+\n  x\n ", "x\n"),
+        ("|+\n  x\n\n", "x\n\n"),
+        ("|-\n  x\n", "x"),
+        ("|\n  ü\n# comment", "ü\n"),
+    ];
+    for (text, want) in table {
+        assert_eq!(value(text), Value::Str(want.to_owned()), "{text:?}");
+    }
+}
+
+#[test]
+fn continuation_lines_may_begin_anywhere_in_brackets_and_quotes() {
+    let json =
+        |text: &str| parse(text.as_bytes()).map(|parsed| format!("{:?}", plain(&parsed.root)));
+    let table = [
+        ("a:\n- [ls,\n-l]\nb: 1\n", "{a: [[ls, -l]], b: 1}"),
+        ("a:\n  b: [\n    x\n]\n", "{a: {b: [x]}}"),
+        ("a:\n  b: 'it''s\ny'\n  c: {\n}\n", "{a: {b: it's y, c: {}}}"),
+        ("a:\n  b: \"x\\\"\n\ny\\\nz\"\n", "{a: {b: x\"\nyz}}"),
+    ];
+    for (text, want) in table {
+        assert_eq!(json(text).unwrap(), format!("{want:?}"), "{text:?}");
+    }
+    let parsed = parse(b"a:\n  b: [\n x, y\n]\n").unwrap();
+    let list = parsed.root.as_map().unwrap().get("a").unwrap().as_map().unwrap().get("b").unwrap();
+    assert_eq!(list.as_seq().unwrap()[1].mark, Mark { line: 3, column: 5 });
+    assert_eq!(error("a:\n  b: [\n x, @\n]\n"), "line 3, column 5: unexpected character: `@'");
+}
+
+/// A node in few letters.
+fn plain(node: &Node) -> String {
+    match &node.value {
+        Value::Seq(items) => {
+            format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(", "))
+        }
+        Value::Map(map) => {
+            let entries =
+                map.iter().map(|(key, value)| format!("{}: {}", plain(key), plain(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+        _ => node.text().unwrap_or_default().to_owned(),
+    }
 }
