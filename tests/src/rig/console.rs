@@ -2,7 +2,8 @@
 //! those tests in which the network is what went wrong.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +45,7 @@ impl Console {
         })?;
         let from = self.text().len();
         let mut stream = UnixStream::connect(&self.socket).context("connecting to the console")?;
+        let _reader = Reader::of(&stream)?;
         // The mark is put together by the shell, so that the echo of the line does not hold it.
         let line = format!("{command}; echo \"<end\"\":$?>\"\n");
         stream.write_all(line.as_bytes()).context("typing on the console")?;
@@ -53,6 +55,24 @@ impl Console {
             let end = new.find("<end:");
             Ok(end.and_then(|end| new.get(..end)).map(without_echo))
         })
+    }
+}
+
+/// Takes away what the guest writes while somebody is connected: QEMU writes byte by byte, and a few
+/// hundred unread bytes stop the guest's serial port.
+struct Reader(UnixStream);
+
+impl Reader {
+    fn of(stream: &UnixStream) -> Result<Self> {
+        let mut from = stream.try_clone().context("the console's socket")?;
+        std::thread::spawn(move || io::copy(&mut from, &mut io::sink()));
+        Ok(Self(stream.try_clone().context("the console's socket")?))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.shutdown(Shutdown::Both).ok(); // ends the thread; the guest may have ended it already
     }
 }
 

@@ -15,7 +15,7 @@ mkdir -p "$root/etc/systemd/system/serial-getty@.service.d"
 cat >"$root/etc/systemd/system/serial-getty@.service.d/autologin.conf" <<'UNIT'
 [Service]
 ExecStart=
-ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud 115200 %I vt220
+ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud 115200 %I dumb
 UNIT
 
 # No guest has the host keys of another: the first start of sshd makes one.
