@@ -4,6 +4,7 @@
 
 mod support;
 
+use rustix::mount::UnmountFlags;
 use rustix::process::Signal;
 use std::net::{TcpListener, UdpSocket};
 use support::{Daemon, isolated, next, silence};
@@ -66,5 +67,21 @@ fn a_listener_that_binds_long_before_it_listens_is_told() {
         silence(&mut events).await;
         let _listener = socket.listen(1).expect("listening");
         assert_eq!(next(&mut events).await, ["+tcp 127.0.0.1 8001"]);
+    });
+}
+
+#[test]
+fn without_tracepoints_ports_are_polled() {
+    isolated("without_tracepoints_ports_are_polled", async || {
+        let hidden = rustix::mount::unmount("/sys/kernel/tracing", UnmountFlags::DETACH);
+        hidden.expect("tracefs of this namespace");
+        let daemon = Daemon::start().await;
+        let mut events = daemon.client().await.get_events(()).await.expect("events").into_inner();
+        let first = TcpListener::bind("127.0.0.1:8001").expect("port");
+        assert_eq!(next(&mut events).await, ["+tcp 127.0.0.1 8001"]);
+        let _second = UdpSocket::bind("127.0.0.1:8002").expect("port");
+        assert_eq!(next(&mut events).await, ["+udp 127.0.0.1 8002"]);
+        drop(first);
+        assert_eq!(next(&mut events).await, ["-tcp 127.0.0.1 8001"]);
     });
 }
