@@ -49,6 +49,13 @@ pub struct Wanted<'a> {
     pub today: u64,
 }
 
+/// A text that passwd(5) cannot keep.
+#[derive(Debug, thiserror::Error)]
+#[error("making a user: {field:?} holds a colon or a line end")]
+pub struct FieldError {
+    field: String,
+}
+
 /// First and last id for people (the defaults of login.defs).
 const REGULAR: std::ops::RangeInclusive<u32> = 1000..=60000;
 
@@ -114,7 +121,15 @@ impl Accounts {
     /// Adds an account with a group of its own and a locked password. A user id that is taken is
     /// exchanged for a free one: a machine with the wrong id can be logged in to, one without the
     /// user cannot.
-    pub fn add(&mut self, wanted: &Wanted<'_>) -> Account {
+    ///
+    /// # Errors
+    /// A field that holds a colon or a line end would make other fields, or another account.
+    pub fn add(&mut self, wanted: &Wanted<'_>) -> Result<Account, FieldError> {
+        for field in [wanted.name, wanted.gecos, wanted.home, wanted.shell] {
+            if field.contains([':', '\n', '\r', '\0']) {
+                return Err(FieldError { field: field.to_owned() });
+            }
+        }
         let uid = match wanted.uid {
             Some(uid) if !self.is_uid_taken(uid) => uid,
             _ => REGULAR.into_iter().find(|uid| !self.is_uid_taken(*uid)).unwrap_or(65533),
@@ -128,13 +143,13 @@ impl Accounts {
             // with `!` where PAM is off.
             shadow.push(&format!("{name}:*:{today}:0:99999:7:::"));
         }
-        Account {
+        Ok(Account {
             name: (*name).to_owned(),
             uid,
             gid,
             home: (*home).to_owned(),
             shell: (*shell).to_owned(),
-        }
+        })
     }
 
     /// Locks the password of an account that was there before: `!` before its hash.
@@ -227,7 +242,7 @@ mod tests {
     #[test]
     fn a_new_account_is_one_line_in_each_file() {
         let mut accounts = accounts();
-        accounts.add(&wanted("john", Some(501)));
+        accounts.add(&wanted("john", Some(501))).unwrap();
         check(
             &accounts,
             &expect![[r"
@@ -244,11 +259,22 @@ mod tests {
     #[test]
     fn a_taken_id_is_exchanged_and_a_system_group_is_not_handed_out() {
         let mut accounts = accounts();
-        assert_eq!(accounts.add(&wanted("john", Some(1000))).uid, 1001);
-        let wheel = accounts.add(&wanted("wheel", None));
+        assert_eq!(accounts.add(&wanted("john", Some(1000))).unwrap().uid, 1001);
+        let wheel = accounts.add(&wanted("wheel", None)).unwrap();
         assert_eq!((wheel.uid, wheel.gid), (1002, 100));
-        let group_taken = accounts.add(&wanted("jim", Some(998)));
+        let group_taken = accounts.add(&wanted("jim", Some(998))).unwrap();
         assert_eq!((group_taken.uid, group_taken.gid), (998, 1002));
+    }
+
+    #[test]
+    fn a_field_cannot_make_another_one() {
+        let mut accounts = accounts();
+        for bad in ["/home/x:0:0", "/x\nroot2:x:0:0::/:/bin/sh"] {
+            assert!(accounts.add(&Wanted { home: bad, ..wanted("jim", None) }).is_err());
+            assert!(accounts.add(&Wanted { shell: bad, ..wanted("jim", None) }).is_err());
+            assert!(accounts.add(&Wanted { gecos: bad, ..wanted("jim", None) }).is_err());
+        }
+        check(&accounts, &expect![""]);
     }
 
     #[test]

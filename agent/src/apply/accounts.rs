@@ -36,7 +36,9 @@ pub(super) fn account(system: &mut dyn System, action: &Action) -> Result<Change
     } else {
         let today = system.now().as_secs() / 86400;
         let (home, shell) = (home.as_str(), shell.as_str());
-        accounts.add(&Wanted { name, uid: *uid, gecos, home, shell, today })
+        accounts
+            .add(&Wanted { name, uid: *uid, gecos, home, shell, today })
+            .map_err(|error| Fault::new("bad-field", error.to_string()))?
     };
     if !is_new && *lock_password && *first_meeting && account.uid != 0 {
         accounts.lock(name);

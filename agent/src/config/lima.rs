@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::env_file::{self, Variables};
 use super::finding::Finding;
+use super::user_data::account_path;
 use crate::source::Seed;
 
 /// Lima's part of a seed.
@@ -94,8 +95,8 @@ pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
         meta_data: seed.files.get("meta-data").cloned().unwrap_or_default(),
         user: text("USER"),
         uid: number(&variables, "UID", findings),
-        home: get("HOME").and_then(|text| GuestPath::new(text).ok()),
-        shell: get("SHELL").and_then(|text| GuestPath::new(text).ok()),
+        home: get("HOME").and_then(|text| account_path(text).ok()),
+        shell: get("SHELL").and_then(|text| account_path(text).ok()),
         plain: get("PLAIN") == Some("1"),
         passwordless_sudo: get("PASSWORDLESS_SUDO").is_none_or(|text| text == "1"),
         vsock_port: number(&variables, "VSOCK_PORT", findings).unwrap_or(0),

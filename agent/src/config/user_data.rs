@@ -9,6 +9,8 @@ mod mounts;
 mod rescue;
 mod users;
 
+pub use users::account_path;
+
 use super::finding::Finding;
 use super::reader::Reader;
 use super::sniff::{self, PartType};

@@ -76,14 +76,21 @@ fn from_mapping(path: String, map: &Map, mark: Mark, findings: &mut Vec<Finding>
     let mut user = plain(reader.text("name", UserName::new)?, mark);
     user.uid = reader.text("uid", |text| text.parse().map_err(|_| "is no user id"));
     user.gecos = reader.text("gecos", gecos).unwrap_or_default();
-    let path = |text: &str| GuestPath::new(text).map_err(|_| "is no absolute path");
-    user.home = reader.text("homedir", path);
-    user.shell = reader.text("shell", path);
+    user.home = reader.text("homedir", account_path);
+    user.shell = reader.text("shell", account_path);
     user.lock_password = reader.truth("lock_passwd").unwrap_or(true);
     user.sudo = sudo(&mut reader);
     user.keys = keys(&mut reader);
     reader.unknown(KNOWN);
     Some(user)
+}
+
+/// A path that passwd can keep.
+pub fn account_path(text: &str) -> Result<GuestPath, &'static str> {
+    if text.contains([':', '\n']) {
+        return Err("holds a colon or a line end, which passwd cannot keep");
+    }
+    GuestPath::new(text).map_err(|_| "is no absolute path")
 }
 
 fn gecos(text: &str) -> Result<String, &'static str> {
