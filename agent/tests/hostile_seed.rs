@@ -18,9 +18,30 @@ use proptest::prelude::*;
 const FILES: &[&str] =
     &["meta-data", "user-data", "network-config", "lima.env", "param.env", "etc_environment"];
 const TROUBLE: &[&str] = &[
-    "\n", "\0", "\u{ff}", ": ", "- ", "{", "]", "&a *a", "<<: *b", "!!binary x", "|\n", "\t", "#",
-    "../../etc/shadow", "/", "\u{2028}", "99999999999999999999", "-1", "root", "\"", "'", "\r\n",
-    "users:\n- {name: x, homedir: /etc, shell: /bin/sh}\n", "mounts: [[a, /etc, 9p, x]]\n",
+    "\n",
+    "\0",
+    "\u{ff}",
+    ": ",
+    "- ",
+    "{",
+    "]",
+    "&a *a",
+    "<<: *b",
+    "!!binary x",
+    "|\n",
+    "\t",
+    "#",
+    "../../etc/shadow",
+    "/",
+    "\u{2028}",
+    "99999999999999999999",
+    "-1",
+    "root",
+    "\"",
+    "'",
+    "\r\n",
+    "users:\n- {name: x, homedir: /etc, shell: /bin/sh}\n",
+    "mounts: [[a, /etc, 9p, x]]\n",
 ];
 
 fn good() -> BTreeMap<&'static str, Vec<u8>> {
