@@ -57,11 +57,18 @@ impl Image {
 
 /// The guest image with the programs and units of this workspace, built as needed.
 pub fn image(arch: Arch) -> Result<Image> {
-    let programs = build(arch)?;
-    layer(&base(arch)?, &workspace_files(&programs)?)
+    image_with(arch, &[])
 }
 
-/// A guest image with these files. A file in systemd's folder is a unit and is enabled.
+/// The same image with some more files.
+pub fn image_with(arch: Arch, extra: &[Install]) -> Result<Image> {
+    let programs = build(arch)?;
+    let mut files = workspace_files(&programs)?;
+    files.extend_from_slice(extra);
+    layer(&base(arch)?, &files)
+}
+
+/// A guest image with these files. A file right in systemd's folder is a unit and is enabled.
 pub fn layer(base: &Base, files: &[Install]) -> Result<Image> {
     let _lock = workspace::lock("layer")?;
     let dir = workspace::state("images")?.join(format!("guest-{}", inputs(base, files)?));
@@ -118,7 +125,7 @@ fn inject(disk: &Path, files: &[Install]) -> Result<()> {
     let mut script = Script::default();
     for file in files {
         script.file(file);
-        if file.to.starts_with(UNITS) {
+        if file.to.rsplit_once('/').is_some_and(|(folder, _)| folder == UNITS) {
             script.enable(file)?;
         }
     }

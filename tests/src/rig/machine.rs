@@ -101,6 +101,13 @@ impl Machine {
         Vm::start(self, user, mac)
     }
 
+    /// Boots it with an empty drive.
+    pub fn boot_without_seed(&mut self, user: &str, mac: &str) -> Result<Vm<'_>> {
+        fs::remove_file(self.path("seed.iso")).context("taking the seed out")?;
+        self.boots += 1;
+        Vm::start(self, user, mac)
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

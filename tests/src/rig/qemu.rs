@@ -26,7 +26,7 @@ pub fn args(machine: &Machine, mac: &str, serial: &Path) -> Vec<String> {
     args.pair("-initrd", show(&machine.image.initrd()));
     args.pair("-append", Base::cmdline(machine.arch));
     args.pair("-drive", format!("file={},if=virtio,discard=unmap", show(&machine.disk())));
-    seed(&mut args, &show(&machine.path("seed.iso")));
+    seed(&mut args, &machine.path("seed.iso"));
     network(&mut args, mac);
     args.add(["-device", "virtio-rng-pci"]);
     sockets(&mut args, machine, serial);
@@ -34,10 +34,15 @@ pub fn args(machine: &Machine, mac: &str, serial: &Path) -> Vec<String> {
     args.0
 }
 
-/// The seed is a CD-ROM on a virtio SCSI controller.
-fn seed(args: &mut Args, iso: &str) {
-    args.pair("-drive", format!("id=cdrom0,if=none,format=raw,readonly=on,file={iso}"));
-    args.add(["-device", "virtio-scsi,id=scsi0", "-device", "scsi-cd,bus=scsi0.0,drive=cdrom0"]);
+/// The seed is a CD-ROM on a virtio SCSI controller; without one the drive is empty.
+fn seed(args: &mut Args, iso: &Path) {
+    let device = if iso.exists() {
+        args.pair("-drive", format!("id=cdrom0,if=none,format=raw,readonly=on,file={}", show(iso)));
+        "scsi-cd,bus=scsi0.0,drive=cdrom0"
+    } else {
+        "scsi-cd,bus=scsi0.0"
+    };
+    args.add(["-device", "virtio-scsi,id=scsi0", "-device", device]);
 }
 
 /// Host .2, name server .3, guest .15; QEMU chooses a free port on 127.0.0.1 for the guest's 22.

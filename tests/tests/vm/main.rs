@@ -1,0 +1,24 @@
+//! Tests on real guests. `cargo xtask test` runs them; alone: `cargo test -p nixvm-e2e --features vm
+//! --test vm`, with words after `--` to choose scenarios.
+
+#![allow(missing_docs)]
+
+mod bad_seed;
+mod boots;
+mod lima_host;
+mod shares;
+
+use std::process::ExitCode;
+
+use nixvm_e2e::rig::suite;
+
+fn main() -> ExitCode {
+    suite::run(&[
+        ("first_boot", boots::first),
+        ("later_boots", boots::later),
+        ("virtiofs", shares::virtiofs),
+        ("bad_scripts_and_a_taken_uid", bad_seed::scripts_and_uid),
+        ("no_medium", bad_seed::no_medium),
+        ("real_lima_host", lima_host::start_stop_start),
+    ])
+}

@@ -1,0 +1,55 @@
+//! Shared folders by virtiofs. 9p is part of every other boot.
+
+use std::os::unix::fs::PermissionsExt;
+
+use anyhow::{Result, ensure};
+use nixvm_e2e::rig::arch::Arch;
+use nixvm_e2e::rig::machine::{Machine, Share};
+use nixvm_e2e::rig::seed::{Access, Mount, MountType, Seed};
+use nixvm_e2e::rig::suite::{Tally, skip};
+use nixvm_e2e::rig::{layer, virtiofs};
+
+pub fn virtiofs(tally: &mut Tally) -> Result<()> {
+    if virtiofs::program().is_none() {
+        return Err(skip("no virtiofsd"));
+    }
+    if !rustix::process::getuid().is_root() {
+        return Err(skip("virtiofsd needs root to change owners"));
+    }
+    let mut machine = Machine::new("virtiofs", &layer::image(Arch::host()?)?)?;
+    let (folder, fixed) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777))?;
+    std::fs::write(fixed.path().join("given"), "read me")?;
+    std::fs::set_permissions(fixed.path(), std::fs::Permissions::from_mode(0o777))?;
+    let mut mounts = Vec::new();
+    for (tag, folder, point, access) in [
+        ("lima-00000000000000aa", &folder, "/mnt/host", Access::ReadWrite),
+        ("lima-00000000000000bb", &fixed, "/mnt/fixed", Access::ReadOnly),
+    ] {
+        machine.share(Share {
+            tag: tag.into(),
+            folder: folder.path().into(),
+            kind: MountType::Virtiofs,
+        });
+        mounts.push(Mount { tag: tag.into(), point: point.into(), access });
+    }
+    let keys = vec![machine.public_key()?];
+    let mut vm =
+        machine.boot(&Seed { keys, mounts, mount_type: MountType::Virtiofs, ..Seed::default() })?;
+    let ssh = vm.ssh()?;
+    vm.boot_done(&ssh)?;
+    tally.check("a_writable_share_is_written", || {
+        ssh.run("echo back >/mnt/host/from-guest")?;
+        ensure!(std::fs::read_to_string(folder.path().join("from-guest"))? == "back\n");
+        Ok(())
+    });
+    tally.check("a_read_only_share_is_read_and_not_written", || {
+        let said =
+            ssh.run("cat /mnt/fixed/given; touch /mnt/fixed/x 2>/dev/null || echo refused")?;
+        ensure!(said == "read merefused\n", "{said}");
+        Ok(())
+    });
+    tally.check("nothing_failed_and_nothing_is_left_behind", || vm.check_health(&ssh, &[]));
+    drop(ssh);
+    vm.shutdown()
+}
