@@ -10,9 +10,12 @@
 //! twice, a date that is no date (`2025-02-31`) is a string, and a number of more than 38 digits is
 //! a string. A node may not contain itself.
 
+mod anchors;
 mod base64;
 mod compose;
 mod construct;
+mod entries;
+mod events;
 mod indent;
 mod measure;
 mod number;
@@ -217,6 +220,10 @@ impl fmt::Display for Mark {
 impl SyntaxError {
     fn new(mark: Mark, message: impl Into<String>) -> Self {
         Self { mark, message: message.into() }
+    }
+
+    fn too_deep(mark: Mark) -> Self {
+        Self::new(mark, format!("lists and mappings are nested deeper than {DEPTH_LIMIT}"))
     }
 }
 

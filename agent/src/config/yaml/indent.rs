@@ -24,6 +24,9 @@ const AGAIN_LIMIT: usize = 64 << 20;
 /// The most lines that one text may need this for, found one by one.
 const TIMES_LIMIT: usize = 500;
 
+/// The parser's complaint about a line in quotes. It names the place where they open.
+pub(super) const IN_QUOTES: &str = "invalid indentation in quoted scalar";
+
 /// A text with the lines that were moved.
 pub(super) struct Moved<'a> {
     pub(super) text: Cow<'a, str>,
@@ -43,6 +46,11 @@ impl<'a> Moved<'a> {
         Mark { line: super::count(line), column: super::count(column.saturating_sub(added) + 1) }
     }
 
+    /// Whether this line was moved.
+    pub(super) fn has(&self, line: usize) -> bool {
+        self.lines.contains(&line)
+    }
+
     /// Moves what the parser complains about. `false` if its complaint, about this line and column,
     /// is another one, or if it has been heard too often.
     pub(super) fn answer(&mut self, complaint: &str, line: usize, column: usize) -> bool {
@@ -53,9 +61,7 @@ impl<'a> Moved<'a> {
         }
         let lines = match complaint {
             "invalid indentation" | "invalid indentation in flow construct" => line..line + 1,
-            "invalid indentation in quoted scalar" => {
-                line + 1..line + 1 + quoted_breaks(&self.text, line, column)
-            }
+            IN_QUOTES => line + 1..line + 1 + quoted_breaks(&self.text, line, column),
             _ => return false,
         };
         let before = self.lines.len();

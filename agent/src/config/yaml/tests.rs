@@ -183,6 +183,8 @@ fn continuation_lines_may_begin_anywhere_in_brackets_and_quotes() {
     let list = parsed.root.as_map().unwrap().get("a").unwrap().as_map().unwrap().get("b").unwrap();
     assert_eq!(list.as_seq().unwrap()[1].mark, Mark { line: 3, column: 5 });
     assert_eq!(error("a:\n  b: [\n x, @\n]\n"), "line 3, column 5: unexpected character: `@'");
+    let open = "a:\n  b: \"x\n  c: \"y\"\n";
+    assert_eq!(error(open), "line 2, column 6: the quotes that open here seem not to be closed");
 }
 
 /// A node in few letters.
@@ -197,5 +199,82 @@ fn plain(node: &Node) -> String {
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
         _ => node.text().unwrap_or_default().to_owned(),
+    }
+}
+
+/// The same entry point as the fuzz target `yaml`, with a fixed seed.
+mod sample {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    /// Pieces of YAML: put together they reach deeper than arbitrary bytes.
+    const PIECES: [&str; 40] = [
+        "a: ",
+        "- ",
+        "? ",
+        ": ",
+        "\n",
+        "  ",
+        " ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "'",
+        "\"",
+        "#",
+        "&a ",
+        "*a",
+        "!!str ",
+        "!!int ",
+        "!!binary ",
+        "!x ",
+        "|\n",
+        ">-\n",
+        "|9+\n",
+        "---\n",
+        "...\n",
+        "\t",
+        "\r\n",
+        "0644",
+        "1:30",
+        "~",
+        "<<: ",
+        "=",
+        "2026-01-31 1:00:00",
+        "%YAML 1.1\n",
+        "\\x4",
+        "é",
+        "\u{feff}",
+        "\u{85}",
+        "\u{7}",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 4000,
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn no_text_of_pieces_panics(pieces in prop::collection::vec(0..PIECES.len(), 0..24)) {
+            let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+            let _ = super::parse(text.as_bytes());
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = super::parse(&bytes);
+        }
+
+        #[test]
+        fn a_string_in_json_quotes_comes_back(text in "[ -~äß\\n\\t\u{1f600}]{0,40}") {
+            let json = serde_json::to_string(&text).unwrap();
+            let parsed = super::parse(json.as_bytes()).unwrap();
+            prop_assert_eq!(parsed.root.as_str(), Some(&*text));
+        }
     }
 }
