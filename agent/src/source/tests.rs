@@ -202,3 +202,28 @@ fn fault_of_the_serial_number_and_containers() {
     );
     assert_eq!(find(&scratch(root.path())).0.unwrap().origin, "cmdline");
 }
+
+#[test]
+fn a_labelled_medium_without_its_user_data_is_still_a_seed() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = root.path().join("tree");
+    write(&tree, &FILES);
+    let image = root.path().join("root/dev/sr0");
+    write(&root.path().join("root"), &[("dev/sr0", b""), ("sys/class/block/sr0/size", b"9\n")]);
+    let args = ["-as", "mkisofs", "-quiet", "-R", "-V", "cidata", "-o", image.to_str().unwrap()];
+    let args = [&args[..], &[tree.to_str().unwrap()]].concat();
+    if !tool("a_labelled_medium_without_its_user_data_is_still_a_seed", "xorriso", &args) {
+        return;
+    }
+    // The record of user-data gets a first block far behind the end.
+    let mut bytes = std::fs::read(&image).unwrap();
+    let name = bytes.windows(10).position(|name| name == b"USER_DAT.;").unwrap();
+    bytes[name - 31..name - 27].copy_from_slice(&[0, 0, 0, 0x7f]);
+    std::fs::write(&image, bytes).unwrap();
+    let (seed, notes) = find(&scratch(&root.path().join("root")));
+    let seed = seed.unwrap();
+    assert_eq!((seed.instance_id(), notes), ("0123", vec![]));
+    let reason = "reading user-data: the medium ends before it".to_owned();
+    assert_eq!(seed.unreadable, [Unreadable { file: "user-data".to_owned(), reason }]);
+    assert!(!seed.files.contains_key("user-data") && seed.files.contains_key("lima.env"));
+}
