@@ -1,5 +1,9 @@
 //! Build, boot, test and measure nixvm.
 
+mod progress;
+mod setup;
+mod test;
+mod up;
 mod vectors;
 
 use std::process::ExitCode;
@@ -8,13 +12,21 @@ use clap::Parser;
 
 /// Build, boot, test and measure nixvm.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, bin_name = "cargo xtask")]
 enum Task {
+    Up(up::Options),
+    Test(test::Options),
     Vectors(vectors::Options),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    match Task::parse() {
+fn main() -> ExitCode {
+    let done = match Task::parse() {
+        Task::Up(options) => up::run(&options),
+        Task::Test(options) => test::run(&options),
         Task::Vectors(options) => vectors::run(&options),
-    }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -1,6 +1,8 @@
 //! The seed medium as Lima makes it: ISO 9660 with Rock Ridge and no Joliet, volume `cidata`, folders
 //! 0755 (the root 0700), files 0644, so that nothing on it is executable unless it is mounted so.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -10,8 +12,14 @@ use super::tool::Tool;
 /// The volume label that every reader of seeds looks for.
 pub const LABEL: &str = "cidata";
 
-/// Writes the content of a folder as a seed medium.
+/// Writes the content of a folder as a seed medium, in place of one that may be there.
 pub fn write(folder: &Path, iso: &Path) -> Result<()> {
+    match fs::remove_file(iso) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("removing {}", iso.display()));
+        }
+        _ => {}
+    }
     let xorriso = Tool::new("xorriso").args(["-no_rc", "-report_about", "WARNING"]);
     let xorriso = xorriso.arg("-outdev").arg(iso).args(["-volid", LABEL, "-joliet", "off"]);
     let xorriso = xorriso.arg("-map").arg(folder).arg("/");
@@ -36,6 +44,7 @@ mod tests {
         std::fs::create_dir_all(folder.join("provision.system")).unwrap();
         std::fs::write(folder.join("meta-data"), "instance-id: iid-1\n").unwrap();
         std::fs::write(folder.join("provision.system/00000000"), "#!/bin/sh\n").unwrap();
+        write(&folder, &iso).unwrap();
         write(&folder, &iso).unwrap();
 
         let bytes = std::fs::read(&iso).unwrap();

@@ -62,10 +62,14 @@ pub fn image(arch: Arch) -> Result<Image> {
 
 /// The same image with some more files.
 pub fn image_with(arch: Arch, extra: &[Install]) -> Result<Image> {
-    let programs = build(arch)?;
-    let mut files = workspace_files(&programs)?;
+    image_of(&base(arch)?, &build(arch)?, extra)
+}
+
+/// The image of this base, these programs, this workspace's units and some more files.
+pub fn image_of(base: &Base, programs: &Programs, extra: &[Install]) -> Result<Image> {
+    let mut files = workspace_files(programs)?;
     files.extend_from_slice(extra);
-    layer(&base(arch)?, &files)
+    layer(base, &files)
 }
 
 /// A guest image with these files. A file right in systemd's folder is a unit and is enabled.

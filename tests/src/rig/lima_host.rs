@@ -214,9 +214,8 @@ impl Drop for LimaHost {
     fn drop(&mut self) {
         if self.path("lima").join(INSTANCE).exists() {
             let delete = self.limactl(&["delete", "--force", INSTANCE]);
-            if let Err(error) =
-                delete.limit(Duration::from_mins(1)).output().and_then(|output| deleted(&output))
-            {
+            let output = wait::in_peace(|| delete.limit(Duration::from_mins(1)).output());
+            if let Err(error) = output.and_then(|output| deleted(&output)) {
                 eprintln!("deleting the Lima instance: {error:#}");
             }
         }
@@ -290,9 +289,10 @@ impl User {
 
 impl Drop for User {
     fn drop(&mut self) {
-        let removed = self
-            .end_processes()
-            .and_then(|()| Tool::new("userdel").args(["--force", &self.name]).run());
+        let removed = wait::in_peace(|| {
+            self.end_processes()?;
+            Tool::new("userdel").args(["--force", &self.name]).run()
+        });
         if let Err(error) = removed {
             eprintln!("removing the user {}: {error:#}", self.name);
         }

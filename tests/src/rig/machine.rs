@@ -70,6 +70,11 @@ impl Machine {
         self.dir.path()
     }
 
+    /// Where a vsock device is looked for when the machine is switched on ([`super::vsock`]).
+    pub fn vsock_socket(&self) -> PathBuf {
+        self.path("vsock-device.sock")
+    }
+
     /// Where logs are kept.
     pub fn logs(&self) -> &Path {
         &self.logs

@@ -24,6 +24,18 @@ impl Group {
         Self(i32::try_from(child.id()).ok().and_then(Pid::from_raw))
     }
 
+    /// Asks all of it to end, gives it a few seconds to tidy up, and then kills it.
+    pub fn end(self, leader: &mut Child) {
+        if let Self(Some(pid)) = self {
+            kill_process_group(pid, Signal::TERM).ok(); // it may be gone already
+        }
+        let limit = Duration::from_secs(5);
+        let ended = || wait::until("its end", limit, || leader.try_wait().map_err(Into::into));
+        wait::in_peace(ended).ok(); // if it does not end it is killed
+        self.kill();
+        leader.wait().ok(); // this only takes the zombie away
+    }
+
     /// Kills all of it.
     pub fn kill(self) {
         if let Self(Some(pid)) = self {

@@ -66,8 +66,9 @@ fn sockets(args: &mut Args, machine: &Machine, serial: &Path) {
 
 fn shares(args: &mut Args, machine: &Machine) {
     let mut virtiofs = machine.shares.iter().filter(|s| s.kind == MountType::Virtiofs).peekable();
-    if virtiofs.peek().is_some() {
-        // virtiofsd reads and writes the guest's memory itself.
+    let vsock = machine.vsock_socket();
+    if virtiofs.peek().is_some() || vsock.exists() {
+        // virtiofsd and the vsock device read and write the guest's memory themselves.
         args.pair("-object", format!("memory-backend-memfd,id=mem,size={MEMORY}M,share=on"));
         args.add(["-numa", "node,memdev=mem"]);
     }
@@ -75,6 +76,10 @@ fn shares(args: &mut Args, machine: &Machine) {
         let socket = show(&machine.path(&format!("{tag}.sock")));
         args.pair("-chardev", format!("socket,id={tag},path={socket}"));
         args.pair("-device", format!("vhost-user-fs-pci,queue-size=1024,chardev={tag},tag={tag}"));
+    }
+    if vsock.exists() {
+        args.pair("-chardev", format!("socket,id=vsock,path={}", show(&vsock)));
+        args.add(["-device", "vhost-user-vsock-pci,chardev=vsock"]);
     }
     for Share { tag, folder, .. } in machine.shares.iter().filter(|s| s.kind == MountType::NineP) {
         let path = show(folder);

@@ -37,6 +37,8 @@ pub struct Seed {
     pub user_scripts: Vec<(u32, String)>,
     /// `param` of the instance: `PARAM_KEY` in the environment of scripts.
     pub params: Vec<(String, String)>,
+    /// Port of the guest agent on vsock; 0: it listens on its Unix socket.
+    pub vsock_port: u32,
     /// Further files of the medium: path and content, replacing what would be there.
     pub files: Vec<(String, String)>,
 }
@@ -95,6 +97,7 @@ impl Default for Seed {
             system: Vec::new(),
             user_scripts: Vec::new(),
             params: Vec::new(),
+            vsock_port: 0,
             files: Vec::new(),
         }
     }

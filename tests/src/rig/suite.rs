@@ -15,6 +15,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Error, Result, anyhow};
 
+use super::wait;
+
 /// A scenario: its name and what it does.
 pub type Scenario = (&'static str, fn(&mut Tally) -> Result<()>);
 
@@ -99,11 +101,12 @@ fn run_all(scenarios: &[Scenario]) -> Result<Tally> {
         }
         return Ok(Tally::default());
     }
+    wait::stop_on_signals()?;
     let mut past = Past::take_from(&mut words)?;
     let mut tally = Tally::default();
     for (name, body) in scenarios {
         let wanted = words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-        if !wanted {
+        if !wanted || wait::stopped() {
             say(&format!("not in this run: {name}"));
         } else if let Some(passed) = past.passed(name) {
             say(&format!("kept {name}: {passed} passed in an earlier run"));

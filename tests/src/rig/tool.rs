@@ -70,7 +70,7 @@ impl Tool {
         self
     }
 
-    /// Gives it another limit; past it the program and its children are killed.
+    /// Gives it another limit; past it the program and its children are ended.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
@@ -106,8 +106,7 @@ impl Tool {
         let what = format!("the end of `{shown}`");
         let ended = wait::until(&what, self.limit, || child.try_wait().map_err(Into::into));
         if ended.is_err() {
-            group.kill();
-            child.wait().ok(); // it is being killed; the error is the wait's
+            group.end(&mut child);
         }
         let (stdout, stderr) = (joined(stdout), joined(stderr));
         joined(input);

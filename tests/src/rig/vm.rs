@@ -105,6 +105,14 @@ impl<'a> Vm<'a> {
         Ok(Duration::try_from_secs_f64(done - guest_now + now - started)?)
     }
 
+    /// Whether it is still on. A guest whose kernel gave up is an error.
+    pub fn is_on(&mut self) -> Result<bool> {
+        if let Some(line) = self.console.panic() {
+            bail!("the guest stopped: {line}");
+        }
+        Ok(self.qemu.ended()?.is_none())
+    }
+
     /// What no boot may leave behind: a panic, a failed unit, a process of a unit that is done.
     pub fn check_health(&self, ssh: &Ssh, allowed: &[&str]) -> Result<()> {
         health::check(&self.console, ssh, allowed).with_context(|| self.where_logs_are())

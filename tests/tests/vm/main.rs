@@ -7,6 +7,7 @@ mod bad_seed;
 mod boots;
 mod lima_host;
 mod shares;
+mod vsock;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
         ("first_boot", boots::first),
         ("later_boots", boots::later),
         ("virtiofs", shares::virtiofs),
+        ("vsock", vsock::guest_agent),
         ("bad_scripts_and_a_taken_uid", bad_seed::scripts_and_uid),
         ("no_medium", bad_seed::no_medium),
         ("real_lima_host", lima_host::start_stop_start),

@@ -7,6 +7,7 @@ pub fn lima(seed: &Seed) -> String {
     let uid = seed.uid.to_string();
     let mounts = seed.mounts.len().to_string();
     let home = seed.home();
+    let vsock_port = seed.vsock_port.to_string();
     let mut lines = vec![
         ("DEBUG", "false"),
         ("IID", &seed.iid),
@@ -42,7 +43,7 @@ pub fn lima(seed: &Seed) -> String {
         ("ROSETTA_BINFMT", "false"),
         ("SKIP_DEFAULT_DEPENDENCY_RESOLUTION", ""),
         ("VMTYPE", "qemu"),
-        ("VSOCK_PORT", "0"),
+        ("VSOCK_PORT", &vsock_port),
         ("VIRTIO_PORT", ""),
         ("PLAIN", ""),
         ("NO_CLOUD_INIT", ""),
