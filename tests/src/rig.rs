@@ -28,5 +28,6 @@ pub mod suite;
 pub mod tool;
 pub mod virtiofs;
 pub mod vm;
+pub mod vsock;
 pub mod wait;
 pub mod workspace;
