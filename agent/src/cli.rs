@@ -4,13 +4,13 @@ mod status;
 
 use std::io::{IsTerminal, Write};
 
+use crate::config::{self, Finding, Level};
+use crate::plan::Options;
+use crate::report::show::{self, Colour};
+use crate::run::{self, Told};
+use crate::step::Stage;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use nixvm_agent::config::{self, Finding, Level};
-use nixvm_agent::plan::Options;
-use nixvm_agent::report::show::{self, Colour};
-use nixvm_agent::run::{self, Told};
-use nixvm_agent::step::Stage;
 use nixvm_system::{Host, Scratch, System};
 
 /// Applies a Lima cidata medium or a NoCloud seed to this machine.

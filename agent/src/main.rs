@@ -1,10 +1,9 @@
 //! `nixvm-agent`: arguments in, exit code out.
 
-mod cli;
-
 use std::process::ExitCode;
 
 use clap::Parser;
+use nixvm_agent::cli;
 
 fn main() -> ExitCode {
     match cli::run(&cli::Arguments::parse()) {

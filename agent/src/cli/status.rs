@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use crate::report::{Report, State, show};
 use anyhow::Context;
 use clap::Args;
-use nixvm_agent::report::{Report, State, show};
 use nixvm_system::{GuestPath, System};
 
 #[derive(Debug, Args)]
+/// Show what was done in this boot.
 pub struct Status {
     /// For programs.
     #[arg(long)]
