@@ -75,32 +75,29 @@ impl Accounts {
         }
     }
 
-    /// Files with their texts, secret ones last.
+    /// Files with their modes and texts, in the order to write them: an account is there when its
+    /// line in `passwd` is, so that comes last.
     pub fn files(&self) -> Vec<(&'static str, u32, &[u8])> {
-        let mut files = vec![
-            ("/etc/group", 0o644, self.group.bytes()),
-            ("/etc/passwd", 0o644, self.passwd.bytes()),
-        ];
+        let mut files = vec![("/etc/group", 0o644, self.group.bytes())];
         files.extend(self.gshadow.as_ref().map(|file| ("/etc/gshadow", 0o640, file.bytes())));
         files.extend(self.shadow.as_ref().map(|file| ("/etc/shadow", 0o640, file.bytes())));
+        files.push(("/etc/passwd", 0o644, self.passwd.bytes()));
         files
     }
 
     /// The account of this name.
     pub fn find(&self, name: &str) -> Option<Account> {
-        self.passwd
-            .entries()
-            .filter_map(|fields| account(&fields))
-            .find(|account| account.name == name)
+        self.all().find(|account| account.name == name)
+    }
+
+    /// All accounts.
+    pub fn all(&self) -> impl Iterator<Item = Account> {
+        self.passwd.entries().filter_map(|fields| account(&fields))
     }
 
     /// The name that a user id belongs to.
     pub fn name_of(&self, uid: u32) -> Option<String> {
-        self.passwd
-            .entries()
-            .filter_map(|fields| account(&fields))
-            .find(|it| it.uid == uid)
-            .map(|it| it.name)
+        self.all().find(|it| it.uid == uid).map(|it| it.name)
     }
 
     /// Ids of the groups that a user is in, the primary one first.
@@ -138,11 +135,9 @@ impl Accounts {
         let Wanted { name, gecos, home, shell, today, .. } = wanted;
         self.passwd.push(&format!("{name}:x:{uid}:{gid}:{gecos}:{home}:{shell}"));
         if let Some(shadow) = &mut self.shadow {
-            shadow.retain(|fields| fields.first() != Some(name));
-            // `*`: no password opens it, yet sshd does not take it for a locked account, as it does
-            // with `!` where PAM is off.
-            shadow.push(&format!("{name}:*:{today}:0:99999:7:::"));
+            shadow.remove(name);
         }
+        self.ensure_shadow(name, *today);
         Ok(Account {
             name: (*name).to_owned(),
             uid,
@@ -152,32 +147,39 @@ impl Accounts {
         })
     }
 
+    /// Gives an account that has none a line in `shadow`, without which PAM lets nobody in. `*`: no
+    /// password opens it, yet sshd does not take it for a locked account, as it does with `!` where
+    /// PAM is off.
+    pub fn ensure_shadow(&mut self, name: &str, today: u64) {
+        if let Some(shadow) = self.shadow.as_mut().filter(|shadow| !shadow.has(name)) {
+            shadow.push(&format!("{name}:*:{today}:0:99999:7:::"));
+        }
+    }
+
     /// Locks the password of an account that was there before: `!` before its hash.
     pub fn lock(&mut self, name: &str) {
         let Some(shadow) = &mut self.shadow else { return };
         shadow.edit(name, 1, |hash| {
-            let is_locked = hash.starts_with('!') || hash.starts_with('*');
-            if is_locked { hash.to_owned() } else { format!("!{hash}") }
+            let is_locked = hash.starts_with(b"!") || hash.starts_with(b"*");
+            if is_locked { hash.to_vec() } else { [b"!", hash].concat() }
         });
     }
 
     /// Gives an account another shell.
     pub fn set_shell(&mut self, name: &str, shell: &str) {
-        self.passwd.edit(name, 6, |_| shell.to_owned());
+        self.passwd.edit(name, 6, |_| shell.as_bytes().to_vec());
     }
 
     fn is_uid_taken(&self, uid: u32) -> bool {
-        self.passwd
-            .entries()
-            .filter_map(|fields| account(&fields))
-            .any(|account| account.uid == uid)
+        self.all().any(|account| account.uid == uid)
     }
 
     /// The group of the user's own name: a regular one that is there, or a new one, with the user's
     /// id if that is free. A system group of that name is never handed out: its members get rights.
     fn group_for(&mut self, name: &str, uid: u32) -> u32 {
-        let gid_of = |fields: &Vec<&str>| fields.get(2).and_then(|gid| gid.parse::<u32>().ok());
-        let same = self.group.entries().find(|fields| fields.first() == Some(&name));
+        let gid_of = |fields: &Vec<String>| fields.get(2).and_then(|gid| gid.parse::<u32>().ok());
+        let is_it = |fields: &Vec<String>| fields.first().is_some_and(|first| first == name);
+        let same = self.group.entries().find(is_it);
         if let Some(gid) = same.as_ref().and_then(gid_of) {
             return if gid == uid || REGULAR.contains(&gid) { gid } else { 100 };
         }
@@ -186,21 +188,21 @@ impl Accounts {
             std::iter::once(uid).chain(REGULAR).find(|gid| !taken.contains(gid)).unwrap_or(65533);
         self.group.push(&format!("{name}:x:{gid}:"));
         if let Some(gshadow) = &mut self.gshadow {
-            gshadow.retain(|fields| fields.first() != Some(&name));
+            gshadow.remove(name);
             gshadow.push(&format!("{name}:!::"));
         }
         gid
     }
 }
 
-fn account(fields: &[&str]) -> Option<Account> {
+fn account(fields: &[String]) -> Option<Account> {
     let [name, _, uid, gid, _, home, shell] = fields else { return None };
     Some(Account {
-        name: (*name).to_owned(),
+        name: name.clone(),
         uid: uid.parse().ok()?,
         gid: gid.parse().ok()?,
-        home: (*home).to_owned(),
-        shell: (*shell).to_owned(),
+        home: home.clone(),
+        shell: shell.clone(),
     })
 }
 
@@ -247,12 +249,12 @@ mod tests {
             &accounts,
             &expect![[r"
                 /etc/group john:x:501:
-                /etc/passwd john:x:501:501::/home/x:/bin/bash
                 /etc/gshadow john:!::
                 /etc/shadow john:*:20000:0:99999:7:::
+                /etc/passwd john:x:501:501::/home/x:/bin/bash
             "]],
         );
-        let text = accounts.files()[1].2.to_vec();
+        let text = accounts.files()[3].2.to_vec();
         assert!(text.ends_with(b"/bin/bash\n+::::::\n"), "the NIS line stays last");
     }
 
@@ -284,6 +286,7 @@ mod tests {
         assert_eq!(accounts.groups_of(&ann), [1000, 4]);
         assert_eq!(accounts.name_of(0).as_deref(), Some("root"));
         assert_eq!(accounts.find("bob"), None);
+        assert_eq!(accounts.name_of(5).as_deref(), Some("\u{fffd}games"), "Latin-1 is seen too");
     }
 
     #[test]

@@ -125,7 +125,13 @@ pub fn apply(
             failed.push(planned.step.id.clone());
         }
         if matches!(result, StepResult::Changed | StepResult::Unchanged) {
+            failed.retain(|id| *id != planned.step.id);
             ledger.note(&planned.step);
+        }
+        if result == StepResult::Changed {
+            // At once: a script that ran must not run again because a later one was cut off. A fault
+            // shows when the whole ledger is written at the end.
+            let _ = ledger.write_page(planned.step.lifetime, system);
         }
         let outcome = Outcome {
             step: planned.step.id.clone(),
@@ -168,7 +174,8 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
         Action::GrowRoot => mounts::grow_root(system),
         Action::Account { .. } => accounts::account(system, action),
         Action::Keys { user, keys } => accounts::keys(system, user.as_str(), keys),
-        Action::Sudo { text } => accounts::sudo(system, text),
+        Action::Sudo { rules } => accounts::sudo(system, rules),
+        Action::Environment { block } => environment(system, block.reveal()),
         Action::Linger { user } => linger(system, user.as_str()),
         Action::Mount { spec, owner } => mounts::mount(system, spec, owner.as_ref()),
         Action::Fuse { user, points } => mounts::fuse(system, user.as_str(), points),
@@ -177,6 +184,14 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
         }
         Action::Script(script) => scripts::run(system, script),
     }
+}
+
+/// Removes what scripts of an earlier boot left, if it ended under them: it may hold secrets.
+///
+/// # Errors
+/// The folder cannot be emptied.
+pub fn tidy(system: &mut dyn System) -> Result<(), WriteError> {
+    scripts::tidy(system)
 }
 
 /// Writes a file of root's.
@@ -202,6 +217,28 @@ fn timezone(system: &mut dyn System, zone: &str) -> Result<Change, Fault> {
     }
     Err(Fault::new("no-such-timezone", format!("the zone {zone} is not in /usr/share/zoneinfo"))
         .hint("check its name; on a small image install the zone database (tzdata)"))
+}
+
+/// Replaces what stands between Lima's two marks, or adds it at the end. The rest of the file, which
+/// is the administrator's, stays.
+fn environment(system: &mut dyn System, block: &[u8]) -> Result<Change, Fault> {
+    let path = GuestPath::new("/etc/environment")?;
+    let now = system.read(&path, 1 << 20)?.unwrap_or_default();
+    let mut text = Vec::new();
+    let mut is_inside = false;
+    for line in now.split_inclusive(|byte| *byte == b'\n') {
+        match line.trim_ascii() {
+            b"#LIMA-START" => is_inside = true,
+            b"#LIMA-END" => is_inside = false,
+            _ if is_inside => {}
+            _ => text.extend(line),
+        }
+    }
+    if !text.is_empty() && !text.ends_with(b"\n") {
+        text.push(b'\n');
+    }
+    text.extend(block);
+    write(system, path.as_str(), &text, 0o644)
 }
 
 /// What `loginctl enable-linger` does, without needing logind to run yet.

@@ -57,6 +57,13 @@ pub fn parse(seed: &Seed) -> Parsed<Config> {
     if let Some(text) = seed.files.get("user-data") {
         user_data::parse(text, &mut config, &mut findings);
     }
+    meta_data::keys(seed, &mut config, &mut findings);
+    if seed.remote.is_some() {
+        findings.push(
+            Finding::error("seed-not-fetched", "meta-data", "names a seed in the network")
+                .hint("nixvm-agent does not fetch seeds yet; put the files on the medium"),
+        );
+    }
     if let Some(text) = seed.files.get("network-config") {
         config.network = network::parse(text, &mut findings);
     }

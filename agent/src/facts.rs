@@ -11,8 +11,14 @@ use crate::config::Finding;
 const LIMIT: u64 = 16 << 20;
 
 /// Files that the plan wants to write and that `NixOS` may own.
-const OWNABLE: &[&str] =
-    &["/etc/fuse.conf", "/etc/hostname", "/etc/localtime", "/etc/passwd", "/etc/sudoers"];
+const OWNABLE: &[&str] = &[
+    "/etc/environment",
+    "/etc/fuse.conf",
+    "/etc/hostname",
+    "/etc/localtime",
+    "/etc/passwd",
+    "/etc/sudoers",
+];
 
 /// The machine as it is.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +31,11 @@ pub struct Facts {
     pub mounts: Vec<Mount>,
     /// The device below `/`, if it can be grown.
     pub root: Option<Backing>,
-    /// Network interfaces: name and MAC address.
+    /// Users whose home is there.
+    pub homes: BTreeSet<String>,
+    /// Users that have an `authorized_keys`.
+    pub with_keys: BTreeSet<String>,
+    /// Network interfaces that are devices: name and MAC address.
     pub interfaces: Vec<(String, String)>,
     /// Whether `/etc/sudoers` reads `/etc/sudoers.d`. `None`: there is no sudo.
     pub sudo_reads_folder: Option<bool>,
@@ -41,9 +51,13 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
     let mut note = |message: String| {
         findings.push(Finding::error("machine-unreadable", "", message));
     };
+    let accounts = accounts(system).map_err(|error| note(with_cause(&error))).ok().flatten();
+    let (homes, with_keys) = accounts.as_ref().map(|it| homes(system, it)).unwrap_or_default();
     let facts = Facts {
         boot_id: system.boot_id(),
-        accounts: accounts(system).map_err(|error| note(with_cause(&error))).ok(),
+        accounts,
+        homes,
+        with_keys,
         mounts: system.mounts().map_err(|error| note(with_cause(&error))).unwrap_or_default(),
         root: system
             .backing(&GuestPath::root())
@@ -74,25 +88,45 @@ pub fn with_cause(error: &dyn std::error::Error) -> String {
 }
 
 /// The account databases as they are now. Also used when they are about to be changed.
-pub fn accounts(system: &dyn System) -> Result<Accounts, FileError> {
+/// `None`: there is no `/etc/passwd`, so whatever keeps the accounts is not ours.
+pub fn accounts(system: &dyn System) -> Result<Option<Accounts>, FileError> {
     let read = |name: &str| match GuestPath::new(name) {
         Ok(path) => system.read(&path, LIMIT),
         Err(_) => Ok(None),
     };
-    Ok(Accounts::new(
-        read("/etc/passwd")?.unwrap_or_default(),
-        read("/etc/group")?.unwrap_or_default(),
-        read("/etc/shadow")?,
-        read("/etc/gshadow")?,
-    ))
+    let Some(passwd) = read("/etc/passwd")? else { return Ok(None) };
+    let group = read("/etc/group")?.unwrap_or_default();
+    Ok(Some(Accounts::new(passwd, group, read("/etc/shadow")?, read("/etc/gshadow")?)))
+}
+
+/// What cannot be looked at counts as there: it is not ours to make then.
+fn homes(system: &dyn System, accounts: &Accounts) -> (BTreeSet<String>, BTreeSet<String>) {
+    let is_there = |path: &GuestPath| !matches!(system.stat(path), Ok(None));
+    let (mut homes, mut with_keys) = (BTreeSet::new(), BTreeSet::new());
+    for account in accounts.all() {
+        let Ok(home) = GuestPath::new(&account.home) else { continue };
+        if is_there(&home) {
+            homes.insert(account.name.clone());
+        }
+        if home.join(".ssh/authorized_keys").is_ok_and(|file| is_there(&file)) {
+            with_keys.insert(account.name);
+        }
+    }
+    (homes, with_keys)
 }
 
 fn interfaces(system: &dyn System) -> Result<Vec<(String, String)>, FileError> {
     let mut interfaces = Vec::new();
     let Ok(folder) = GuestPath::new("/sys/class/net") else { return Ok(interfaces) };
     for name in system.list(&folder)?.unwrap_or_default() {
-        let Ok(path) = folder.join(&format!("{name}/address")) else { continue };
-        if let Some(mac) = system.read(&path, 64)? {
+        let below = |file: &str| folder.join(&format!("{name}/{file}"));
+        let (Ok(device), Ok(address)) = (below("device"), below("address")) else { continue };
+        // Bridges, VLANs and bonds carry the MAC of a device and are none; bonding_masters is a
+        // file, below which nothing can be.
+        if !matches!(system.stat(&device), Ok(Some(_))) {
+            continue;
+        }
+        if let Some(mac) = system.read(&address, 64)? {
             interfaces.push((name, String::from_utf8_lossy(&mac).trim().to_lowercase()));
         }
     }

@@ -75,14 +75,26 @@ impl Ledger {
 
     /// Writes both pages. The page in `/run` first: it is the cheap one.
     pub fn write(&mut self, system: &mut dyn System) -> Result<(), WriteError> {
+        self.write_page(Lifetime::Boot, system)?;
+        self.write_page(Lifetime::Disk, system)
+    }
+
+    /// Writes one page.
+    pub fn write_page(
+        &mut self,
+        lifetime: Lifetime,
+        system: &mut dyn System,
+    ) -> Result<(), WriteError> {
         self.disk.version = VERSION;
-        for (name, page) in [(BOOT, &self.boot), (DISK, &self.disk)] {
-            let Ok(path) = GuestPath::new(name) else { continue };
-            let mut text = serde_json::to_vec_pretty(page)
-                .map_err(|error| WriteError::Write { path: path.clone(), source: error.into() })?;
-            text.push(b'\n');
-            system.write(&path, &text, Attrs::root(0o600), Links::Follow)?;
-        }
+        let name = match lifetime {
+            Lifetime::Boot => BOOT,
+            Lifetime::Disk => DISK,
+        };
+        let path = GuestPath::new(name).unwrap_or_else(|_| GuestPath::root());
+        let mut text = serde_json::to_vec_pretty(self.page(lifetime))
+            .map_err(|error| WriteError::Write { path: path.clone(), source: error.into() })?;
+        text.push(b'\n');
+        system.write(&path, &text, Attrs::root(0o600), Links::Follow)?;
         Ok(())
     }
 
@@ -111,7 +123,7 @@ fn page(system: &dyn System, name: &str, findings: &mut Vec<Finding>) -> Option<
         Err(reason) => {
             findings.push(
                 Finding::warning("ledger-lost", name, reason)
-                    .hint("every step looks at the machine again; nothing is overwritten by that"),
+                    .hint("every step is done again; keys and passwords that are there stay"),
             );
             None
         }

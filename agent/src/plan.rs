@@ -82,7 +82,8 @@ struct Draft<'a> {
 impl Draft<'_> {
     /// Adds a step; the ledger decides whether it runs.
     fn add(&mut self, step: Step) {
-        let is_done = self.ledger.has(&step) && self.still_there(&step);
+        let is_done =
+            self.ledger.has(&step) && self.still_there(&step) && !self.is_renewed(&step.needs);
         let verdict = if is_done { Verdict::Unchanged } else { Verdict::Run };
         self.plan.steps.push(Planned { step, verdict });
     }
@@ -96,14 +97,27 @@ impl Draft<'_> {
         self.plan.findings.push(finding);
     }
 
-    /// A user that is gone, or a mount that was undone, is made again although the ledger knows it.
+    /// Whether something that the step stands on is made anew: the keys of a user, for example, go
+    /// with the user.
+    fn is_renewed(&self, needs: &[String]) -> bool {
+        self.plan
+            .steps
+            .iter()
+            .any(|planned| planned.verdict == Verdict::Run && needs.contains(&planned.step.id))
+    }
+
+    /// A user or a home that is gone, keys that are gone as a whole, and a mount that was undone are
+    /// made again although the ledger knows them: nobody may be locked out.
     fn still_there(&self, step: &Step) -> bool {
+        let facts = self.facts;
+        let is_user = |name: &str| {
+            facts.accounts.as_ref().is_none_or(|accounts| accounts.find(name).is_some())
+        };
         match &step.action {
-            Action::Account { name, .. } => self
-                .facts
-                .accounts
-                .as_ref()
-                .is_none_or(|accounts| accounts.find(name.as_str()).is_some()),
+            Action::Account { name, .. } => {
+                is_user(name.as_str()) && facts.homes.contains(name.as_str())
+            }
+            Action::Keys { user, .. } => facts.with_keys.contains(user.as_str()),
             Action::Mount { spec, .. } => {
                 self.facts.mounts.iter().any(|mount| mount.target == spec.target)
             }
@@ -129,7 +143,10 @@ fn hostname(config: &Config, draft: &mut Draft<'_>) {
     let Some(name) = config.hostname.clone() else { return };
     let title = format!("name the machine {}", name.as_str());
     let action = Action::Hostname { name };
-    let lifetime = Lifetime::Boot;
+    // systemd gives the machine the name in the file at each boot. Where the file is not ours, the
+    // running kernel has to be told each time.
+    let is_owned = draft.facts.owned_by_nixos.contains("/etc/hostname");
+    let lifetime = if is_owned { Lifetime::Boot } else { Lifetime::Disk };
     draft.add(Step { lifetime, ..step("hostname", title, Stage::Local, action) });
 }
 

@@ -115,10 +115,11 @@ impl Report {
         }
     }
 
-    /// Steps of earlier stages that failed.
-    pub fn failed(&self) -> Vec<String> {
+    /// Steps of the stages before this one that failed.
+    pub fn failed_before(&self, stage: Stage) -> Vec<String> {
         let failed = |outcome: &&Outcome| matches!(outcome.result, StepResult::Failed { .. });
-        let outcomes = self.stages.iter().flat_map(|stage| &stage.outcomes);
+        let stages = self.stages.iter().filter(|other| other.stage < stage);
+        let outcomes = stages.flat_map(|stage| &stage.outcomes);
         outcomes.filter(failed).map(|outcome| outcome.step.clone()).collect()
     }
 

@@ -1,5 +1,7 @@
 //! One run from seed to report: what the commands `run`, `plan`, `check` and `status` do.
 
+use std::time::Duration;
+
 use nixvm_system::{Command, Host, System};
 
 use crate::apply::{self, Outcome};
@@ -20,6 +22,11 @@ pub struct Read {
     /// Remarks.
     pub findings: Vec<Finding>,
 }
+
+/// Two runs at once would do steps twice and write over each other's ledger.
+const LOCK: &str = "/run/nixvm-agent/lock";
+/// How long a run waits for another one.
+const LOCK_LIMIT: Duration = Duration::from_secs(10);
 
 /// Something to tell while a stage runs.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +105,16 @@ pub fn stage(
     options: Options,
     tell: &mut Teller<'_>,
 ) -> u8 {
+    let lock = nixvm_system::GuestPath::new(LOCK)
+        .map_err(|error| error.to_string())
+        .and_then(|path| system.lock(&path, LOCK_LIMIT).map_err(|error| facts::with_cause(&error)));
+    let _lock = match lock {
+        Ok(lock) => lock,
+        Err(reason) => {
+            tell(Told::Text(&format!("{reason}; is another nixvm-agent at work?")));
+            return 1;
+        }
+    };
     let started = system.uptime();
     let (cpu, children) = system.cpu();
     let mut report = Report::read(system).unwrap_or_default();
@@ -141,26 +158,38 @@ fn run_stage(
 ) -> Result<(Vec<Outcome>, u8), String> {
     let failed = |error: nixvm_system::WriteError| facts::with_cause(&error);
     readiness::withdraw(stage, system).map_err(failed)?;
+    if stage == Stage::Late {
+        apply::tidy(system).map_err(failed)?;
+    }
     let (read, notes) = read(named, system)?;
     let Some(read) = read else {
         return Ok((Vec::new(), nothing(notes, system, report, tell)));
     };
     report.seed.clone_from(&read.seed.origin);
     report.instance_id.clone_from(&read.config.instance_id);
-    let (plan, mut ledger, findings) = draft(&read, system, options);
+    let (plan, mut ledger, mut findings) = draft(&read, system, options);
     for finding in findings.iter().filter(|it| !report.findings.contains(it)) {
         tell(Told::Finding(finding));
     }
     report.find(&findings);
     let outcomes =
-        apply::apply(&plan, stage, &report.failed(), &mut ledger, system, &mut |outcome| {
-            tell(Told::Outcome(outcome));
+        apply::apply(&plan, stage, &report.failed_before(stage), &mut ledger, system, &mut |one| {
+            tell(Told::Outcome(one));
         });
-    ledger.write(system).map_err(failed)?;
-    if let Some(lima) = &read.config.lima {
-        readiness::publish(stage, lima, system).map_err(failed)?;
+    // What was done counts, and the host is told, even if it cannot be written down.
+    let written = ledger.write(system);
+    let published = match &read.config.lima {
+        Some(lima) => readiness::publish(stage, lima, system),
+        None => Ok(()),
+    };
+    for error in [written, published].into_iter().filter_map(Result::err) {
+        let finding = Finding::error("not-written", "", failed(error));
+        tell(Told::Finding(&finding));
+        report.find(std::slice::from_ref(&finding));
+        findings.push(finding);
     }
-    Ok((outcomes.clone(), report::exit_code(&findings, &outcomes)))
+    let exit = report::exit_code(&findings, &outcomes);
+    Ok((outcomes, exit))
 }
 
 /// No seed is no fault: a machine may have none. One that had one before says so.

@@ -87,6 +87,8 @@ pub enum Action {
         home: GuestPath,
         /// Login shell.
         shell: GuestPath,
+        /// Whether the seed names the shell; then it replaces one that refuses logins.
+        shell_is_named: bool,
         /// `lock_passwd`.
         lock_password: bool,
         /// Whether an account that was there before is locked too: only at the first meeting, so
@@ -103,8 +105,14 @@ pub enum Action {
     },
     /// Writes the agent's own file of sudo rules.
     Sudo {
-        /// The whole file.
-        text: String,
+        /// Rules of each user.
+        rules: Vec<(UserName, Vec<String>)>,
+    },
+    /// Replaces Lima's block of `/etc/environment`.
+    Environment {
+        /// The block, which may hold secrets.
+        #[serde(serialize_with = "digest_only")]
+        block: Secret<Vec<u8>>,
     },
     /// Lets the user's services run without a login.
     Linger {

@@ -3,6 +3,7 @@
 //! of trouble put in.
 
 #![allow(clippy::disallowed_methods, reason = "tests lay out real folders")]
+#![allow(clippy::indexing_slicing, reason = "places are made to fit")]
 #![allow(clippy::unwrap_used, reason = "a test tells by a panic what went wrong")]
 
 use std::collections::BTreeMap;

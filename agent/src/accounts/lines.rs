@@ -1,6 +1,6 @@
 //! A file of lines with fields divided by colons, kept byte for byte.
 
-/// The file. Taken apart only for looking; its bytes stay as they were.
+/// The file. Taken apart only for looking; bytes that are no UTF-8 are shown as U+FFFD, and stay.
 #[derive(Clone, Debug, Default)]
 pub struct Lines(Vec<u8>);
 
@@ -13,12 +13,16 @@ impl Lines {
         &self.0
     }
 
-    /// Fields of each line that is UTF-8.
-    pub fn entries(&self) -> impl Iterator<Item = Vec<&str>> {
+    /// Fields of each line.
+    pub fn entries(&self) -> impl Iterator<Item = Vec<String>> {
         self.0
             .split(|byte| *byte == b'\n')
-            .filter_map(|line| std::str::from_utf8(line).ok())
-            .map(|line| line.split(':').collect())
+            .map(|line| String::from_utf8_lossy(line).split(':').map(str::to_owned).collect())
+    }
+
+    /// Whether a line's first field is `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.split(|byte| *byte == b'\n').any(|line| is_of(line, name))
     }
 
     /// Adds a line at the end, but before the lines of NIS, which begin with `+` or `-` and must
@@ -38,45 +42,32 @@ impl Lines {
         self.0.splice(at..at, line.bytes());
     }
 
-    /// Keeps the lines that are no UTF-8 or that `keep` says yes to.
-    pub fn retain(&mut self, keep: impl Fn(&[&str]) -> bool) {
-        let kept: Vec<u8> = self
-            .0
-            .split_inclusive(|byte| *byte == b'\n')
-            .filter(|line| {
-                std::str::from_utf8(line).map_or(true, |line| {
-                    let fields: Vec<&str> = line.trim_end_matches('\n').split(':').collect();
-                    keep(&fields)
-                })
-            })
-            .flatten()
-            .copied()
-            .collect();
-        self.0 = kept;
+    /// Removes the lines whose first field is `name`.
+    pub fn remove(&mut self, name: &str) {
+        let lines = self.0.split_inclusive(|byte| *byte == b'\n');
+        self.0 = lines.filter(|line| !is_of(line, name)).flatten().copied().collect();
     }
 
-    /// Changes field `index` of the line whose first field is `name`.
-    pub fn edit(&mut self, name: &str, index: usize, change: impl Fn(&str) -> String) {
+    /// Changes field `index` of the lines whose first field is `name`.
+    pub fn edit(&mut self, name: &str, index: usize, change: impl Fn(&[u8]) -> Vec<u8>) {
         let mut out = Vec::with_capacity(self.0.len() + 16);
         for line in self.0.split_inclusive(|byte| *byte == b'\n') {
-            let text = std::str::from_utf8(line).ok();
-            let fields =
-                text.map(|text| text.trim_end_matches('\n').split(':').collect::<Vec<_>>());
-            match fields {
-                Some(fields) if fields.first() == Some(&name) && fields.len() > index => {
-                    let changed: Vec<String> = fields
-                        .iter()
-                        .enumerate()
-                        .map(
-                            |(at, field)| if at == index { change(field) } else { (*field).into() },
-                        )
-                        .collect();
-                    out.extend(changed.join(":").bytes());
-                    out.extend(line.ends_with(b"\n").then_some(b'\n'));
-                }
-                _ => out.extend(line),
+            if !is_of(line, name) {
+                out.extend(line);
+                continue;
             }
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            let fields = text.split(|byte| *byte == b':').enumerate();
+            let fields: Vec<Vec<u8>> = fields
+                .map(|(at, field)| if at == index { change(field) } else { field.to_vec() })
+                .collect();
+            out.extend(fields.join(&b':'));
+            out.extend(line.ends_with(b"\n").then_some(b'\n'));
         }
         self.0 = out;
     }
+}
+
+fn is_of(line: &[u8], name: &str) -> bool {
+    line.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b":"))
 }

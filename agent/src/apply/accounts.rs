@@ -6,7 +6,7 @@ use nixvm_system::{Attrs, Change, Command, Ended, FileKind, GuestPath, Links, Ow
 
 use super::{Fault, write};
 use crate::accounts::{Account, Accounts, Wanted};
-use crate::config::types::{AuthorizedKey, blob_of};
+use crate::config::types::{AuthorizedKey, UserName, blob_of};
 use crate::facts;
 use crate::step::Action;
 
@@ -19,35 +19,48 @@ const LIMIT: u64 = 4 << 20;
 const PASSWORD_LOCK: &str = "/etc/.pwd.lock";
 const LOCK_LIMIT: Duration = Duration::from_secs(15);
 const SUDOERS: &str = "/etc/sudoers.d/90-nixvm-agent";
-const SUDOERS_CHECK: &str = "/run/nixvm-agent/sudoers.check";
+const SUDOERS_CHECK: &str = "/run/nixvm-agent/sudoers-check";
 
 pub(super) fn account(system: &mut dyn System, action: &Action) -> Result<Change, Fault> {
-    let Action::Account { name, uid, gecos, home, shell, lock_password, first_meeting } = action
+    let Action::Account {
+        name,
+        uid,
+        gecos,
+        home,
+        shell,
+        shell_is_named,
+        lock_password,
+        first_meeting,
+    } = action
     else {
         return Ok(Change::Unchanged);
     };
     let name = name.as_str();
     let _lock = system.lock(&GuestPath::new(PASSWORD_LOCK)?, LOCK_LIMIT)?;
-    let mut accounts = facts::accounts(system)?;
-    let there = accounts.find(name);
-    let is_new = there.is_none();
-    let account = if let Some(account) = there {
-        adapt(&mut accounts, account, shell)
+    let mut accounts = facts::accounts(system)?.ok_or_else(no_accounts)?;
+    let today = system.now().as_secs() / 86400;
+    let account = if let Some(there) = accounts.find(name) {
+        accounts.ensure_shadow(name, today);
+        if *lock_password && *first_meeting && there.uid != 0 {
+            accounts.lock(name);
+        }
+        if *shell_is_named { adapt(&mut accounts, there, shell) } else { there }
     } else {
-        let today = system.now().as_secs() / 86400;
         let (home, shell) = (home.as_str(), shell.as_str());
         accounts
             .add(&Wanted { name, uid: *uid, gecos, home, shell, today })
             .map_err(|error| Fault::new("bad-field", error.to_string()))?
     };
-    if !is_new && *lock_password && *first_meeting && account.uid != 0 {
-        accounts.lock(name);
-    }
     let change = save(system, &accounts)?;
-    Ok(change.and(make_home(system, &account, is_new)?))
+    Ok(change.and(make_home(system, &account)?))
 }
 
-/// A user that is there keeps all it has; only a shell that refuses logins is exchanged.
+fn no_accounts() -> Fault {
+    Fault::new("no-accounts", "there is no /etc/passwd")
+}
+
+/// A user that is there keeps all it has; only a shell that refuses logins gives way to the one that
+/// the seed names.
 fn adapt(accounts: &mut Accounts, mut account: Account, shell: &GuestPath) -> Account {
     let name = account.shell.rsplit('/').next().unwrap_or_default();
     if NO_LOGIN.contains(&name) {
@@ -57,40 +70,56 @@ fn adapt(accounts: &mut Accounts, mut account: Account, shell: &GuestPath) -> Ac
     account
 }
 
-/// Writes the files that differ, under the lock that shadow's tools take too. Groups come first:
-/// a user whose group is missing would be worse than a group without its user.
+/// Writes the files that differ. All are looked at before the first is written.
 fn save(system: &mut dyn System, accounts: &Accounts) -> Result<Change, Fault> {
-    let mut change = Change::Unchanged;
+    let mut writes = Vec::new();
     for (path, mode, text) in accounts.files() {
         let path = GuestPath::new(path)?;
-        let Some(stat) = system.stat(&path)? else {
-            change = change.and(system.write(&path, text, Attrs::root(mode), Links::Follow)?);
+        if system.read(&path, LIMIT)?.is_some_and(|now| now == text) {
             continue;
-        };
-        if stat.kind == FileKind::Link {
-            return Err(Fault::new("not-ours", format!("{path} is a link; it is left alone")));
         }
-        let attrs = Attrs { mode: stat.mode, owner: stat.owner };
+        let attrs = match system.stat(&path)? {
+            Some(stat) if stat.kind == FileKind::Link => {
+                return Err(Fault::new("not-ours", format!("{path} is a link; it is left alone")));
+            }
+            Some(stat) => Attrs { mode: stat.mode, owner: stat.owner },
+            None => Attrs::root(mode),
+        };
+        writes.push((path, text, attrs));
+    }
+    let mut change = Change::Unchanged;
+    for (path, text, attrs) in writes {
         change = change.and(system.write(&path, text, attrs, Links::Follow)?);
     }
     Ok(change)
 }
 
-fn make_home(system: &mut dyn System, account: &Account, is_new: bool) -> Result<Change, Fault> {
+/// Makes the home, or gives the user one that was only made for mount points below it. A folder
+/// that is anybody's else, `/etc` for example, is left as it is.
+fn make_home(system: &mut dyn System, account: &Account) -> Result<Change, Fault> {
     let home = GuestPath::new(&account.home)?;
     let owner = Owner { uid: account.uid, gid: account.gid };
-    match system.stat(&home)? {
-        // An existing home is somebody's: it is not given away, and its mode is not changed.
-        Some(_) if !is_new => return Ok(Change::Unchanged),
-        // Mount points below it may have been made first; then it is empty but for them.
-        Some(stat) if stat.owner != Owner::ROOT || home == GuestPath::root() => {
+    if let Some(stat) = system.stat(&home)? {
+        let is_spare = stat.kind == FileKind::Dir && stat.owner == Owner::ROOT;
+        if owner == Owner::ROOT || !is_spare || !holds_only_mounts(system, &home)? {
             return Ok(Change::Unchanged);
         }
-        _ => {}
     }
     let change = system.make_dir(&home, Attrs { mode: 0o700, owner }, Links::Follow)?;
     copy_skeleton(system, &GuestPath::new("/etc/skel")?, &home, owner, 0)?;
     Ok(change)
+}
+
+fn holds_only_mounts(system: &dyn System, home: &GuestPath) -> Result<bool, Fault> {
+    let mounts = system.mounts()?;
+    for name in system.list(home)?.unwrap_or_default() {
+        let entry = home.join(&name)?;
+        let is_on_the_way = |target: &GuestPath| *target == entry || target.below(&entry).is_some();
+        if !mounts.iter().any(|mount| is_on_the_way(&mount.target)) {
+            return Ok(false);
+        }
+    }
+    Ok(home.as_str() != "/")
 }
 
 /// Copies files and folders of `/etc/skel`; links are left out.
@@ -168,22 +197,44 @@ fn merge(now: &[u8], keys: &[AuthorizedKey]) -> Vec<u8> {
 
 pub(super) fn find(system: &dyn System, user: &str) -> Result<Account, Fault> {
     facts::accounts(system)?
+        .ok_or_else(no_accounts)?
         .find(user)
         .ok_or_else(|| Fault::new("no-such-user", format!("there is no user {user}")))
 }
 
-/// A broken file would take sudo from everybody, so it is checked before it is put in place.
-pub(super) fn sudo(system: &mut dyn System, text: &str) -> Result<Change, Fault> {
-    write(system, SUDOERS_CHECK, text.as_bytes(), 0o440)?;
-    let check = Command::tool("visudo", &["-c", "-q", "-f", SUDOERS_CHECK]);
-    let checked = system.has("visudo").then(|| system.run(&check));
-    system.remove(&GuestPath::new(SUDOERS_CHECK)?)?;
-    if let Some(finished) = checked.transpose()?
-        && finished.ended != Ended::Exit(0)
-    {
-        let reason = format!("visudo refuses the rules: {}", finished.tail.trim());
-        return Err(Fault::new("bad-sudo-rule", reason)
-            .hint("no rule is written; correct users[].sudo in the user-data"));
+/// A broken file would take sudo from everybody, so the rules of each user are checked by themselves
+/// before they are put in place; a bad one loses only its user's.
+pub(super) fn sudo(
+    system: &mut dyn System,
+    rules: &[(UserName, Vec<String>)],
+) -> Result<Change, Fault> {
+    let mut text = String::from("# Written by nixvm-agent from the seed.\n");
+    let mut refused = Vec::new();
+    for (user, rules) in rules {
+        let lines: String =
+            rules.iter().map(|rule| format!("{} {rule}\n", user.as_str())).collect();
+        match check(system, user, &lines)? {
+            None => text.push_str(&lines),
+            Some(word) => refused.push(format!("{}: {word}", user.as_str())),
+        }
     }
-    write(system, SUDOERS, text.as_bytes(), 0o440)
+    let change = write(system, SUDOERS, text.as_bytes(), 0o440)?;
+    if refused.is_empty() {
+        return Ok(change);
+    }
+    let reason = format!("visudo refuses the rules of {}", refused.join("; "));
+    Err(Fault::new("bad-sudo-rule", reason).hint("correct users[].sudo in the user-data"))
+}
+
+/// What is wrong with the lines, if visudo is there to say it.
+fn check(system: &mut dyn System, user: &UserName, lines: &str) -> Result<Option<String>, Fault> {
+    if !system.has("visudo") {
+        return Ok(None);
+    }
+    let file = format!("{SUDOERS_CHECK}-{}", user.as_str());
+    write(system, &file, lines.as_bytes(), 0o440)?;
+    let finished = system.run(&Command::tool("visudo", &["-c", "-q", "-f", &file]));
+    system.remove(&GuestPath::new(&file)?)?;
+    let finished = finished?;
+    Ok((finished.ended != Ended::Exit(0)).then(|| finished.tail.trim().to_owned()))
 }

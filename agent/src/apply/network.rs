@@ -24,15 +24,25 @@ pub(super) fn configure(
     for (path, text) in files {
         change = change.and(write(system, path.as_str(), text.as_bytes(), 0o644)?);
     }
-    // In two rounds over names that nobody wants, so that names can be exchanged.
+    // In two rounds over names that nobody wants, so that names can be exchanged. One that fails
+    // keeps its old name, and the others go on.
+    let mut faults = Vec::new();
+    let mut moved = Vec::new();
     for (index, rename) in renames.iter().enumerate() {
-        ip_rename(system, &rename.from, &format!("nixvm{index}"))?;
+        let between = format!("nixvm{index}");
+        match ip_rename(system, &rename.from, &between) {
+            Ok(()) => moved.push((between, rename)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    for (between, rename) in moved {
+        if let Err(fault) = ip_rename(system, &between, &rename.to) {
+            faults.push(fault);
+            faults.extend(ip_rename(system, &between, &rename.from).err());
+        }
         change = Change::Changed;
     }
-    for (index, rename) in renames.iter().enumerate() {
-        ip_rename(system, &format!("nixvm{index}"), &rename.to)?;
-    }
-    Ok(change)
+    faults.into_iter().next().map_or(Ok(change), Err)
 }
 
 fn ip_rename(system: &mut dyn System, from: &str, to: &str) -> Result<(), Fault> {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use nixvm_system::{
-    Attrs, Change, Command, Credentials, Ended, GuestPath, Links, Output, Owner, System,
+    Attrs, Change, Command, Credentials, Ended, GuestPath, Links, Output, Owner, System, WriteError,
 };
 
 use super::Fault;
@@ -41,6 +41,17 @@ pub(super) fn run(system: &mut dyn System, script: &Script) -> Result<Change, Fa
     let finished = system.run(&command);
     system.remove(&file)?;
     verdict(script, finished?.ended)
+}
+
+pub(super) fn tidy(system: &mut dyn System) -> Result<(), WriteError> {
+    let Ok(folder) = GuestPath::new(FOLDER) else { return Ok(()) };
+    // A folder that cannot be read has nothing that could be removed.
+    for name in system.list(&folder).unwrap_or_default().unwrap_or_default() {
+        if let Ok(file) = folder.join(&name) {
+            system.remove(&file)?;
+        }
+    }
+    Ok(())
 }
 
 fn verdict(script: &Script, ended: Ended) -> Result<Change, Fault> {
@@ -93,7 +104,7 @@ fn as_user(
         pair("XDG_RUNTIME_DIR", &format!("/run/user/{}", account.uid)),
     ];
     env.extend(script.env.reveal().iter().cloned());
-    let groups = facts::accounts(system)?.groups_of(account);
+    let groups = facts::accounts(system)?.map(|accounts| accounts.groups_of(account));
     Ok(Command {
         program: account.shell.clone(),
         arg0: Some(format!("-{shell}")),
@@ -101,7 +112,11 @@ fn as_user(
         args: vec!["-c".to_owned(), file.to_string()],
         env,
         cwd: GuestPath::new(&account.home)?,
-        user: Some(Credentials { uid: account.uid, gid: account.gid, groups }),
+        user: Some(Credentials {
+            uid: account.uid,
+            gid: account.gid,
+            groups: groups.unwrap_or_else(|| vec![account.gid]),
+        }),
         limit: Duration::from_secs(script.limit),
         output: Output::Inherit,
     })

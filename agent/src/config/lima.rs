@@ -1,7 +1,7 @@
 //! What only Lima's cidata says: `lima.env`, `param.env`, `etc_environment` and the provision
 //! scripts. A seed is Lima's if and only if it has a `lima.env`.
 
-use nixvm_system::GuestPath;
+use nixvm_system::{GuestPath, Secret};
 use serde::Serialize;
 
 use super::env_file::{self, Variables};
@@ -41,10 +41,13 @@ pub struct Lima {
     pub variables: Variables,
     /// `param.env`, in order; values may be secrets.
     #[serde(skip)]
-    pub params: Variables,
+    pub params: Secret<Variables>,
     /// `etc_environment`, in order; values may be secrets.
     #[serde(skip)]
-    pub environment: Variables,
+    pub environment: Secret<Variables>,
+    /// `etc_environment` as it is: Lima's block of `/etc/environment`.
+    #[serde(skip)]
+    pub environment_block: Secret<Vec<u8>>,
     /// Provision scripts, in the order of their numbers.
     pub scripts: Vec<Script>,
 }
@@ -87,6 +90,8 @@ pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
         };
     let params = of("param.env", env_file::plain, findings);
     let environment = of("etc_environment", env_file::pam, findings);
+    let block = seed.files.get("etc_environment").cloned().unwrap_or_default();
+    not_yet(seed, &variables, findings);
     let get = |name: &str| value(&variables, name);
     let text = |name: &str| get(name).unwrap_or_default().to_owned();
     let mount_points = mount_points(&variables, findings);
@@ -103,11 +108,45 @@ pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
         virtio_port: text("VIRTIO_PORT"),
         mount_type: text("MOUNTTYPE"),
         mount_points,
-        params,
-        environment,
+        params: Secret::new(params),
+        environment: Secret::new(environment),
+        environment_block: Secret::new(block),
         scripts: scripts(seed),
         variables,
     })
+}
+
+/// What Lima asks for and the agent does not do: it is said, never dropped in silence.
+fn not_yet(seed: &Seed, variables: &Variables, findings: &mut Vec<Finding>) {
+    let mut say = |file: &str, key: &str, what: &str| {
+        let mut finding = Finding::warning(
+            "not-done-yet",
+            file,
+            format!("{what}, which nixvm-agent does not do yet"),
+        );
+        key.clone_into(&mut finding.key);
+        findings.push(finding);
+    };
+    for mode in ["dependency", "data", "yq"] {
+        let folder = format!("provision.{mode}/");
+        if let Some(path) = seed.files.keys().find(|path| path.starts_with(&folder)) {
+            say(path, "", &format!("is provisioning of mode {mode}"));
+        }
+    }
+    let key = |name: &str| format!("LIMA_CIDATA_{name}");
+    let get = |name: &str| value(variables, name).unwrap_or_default();
+    if !matches!(get("DISKS"), "" | "0") {
+        say("lima.env", &key("DISKS"), "asks for additional disks");
+    }
+    if value(variables, "PASSWORDLESS_SUDO").is_some_and(|text| text != "1") {
+        say("lima.env", &key("PASSWORDLESS_SUDO"), "asks for a password for sudo");
+    }
+    if get("ROSETTA_ENABLED") == "true" {
+        say("lima.env", &key("ROSETTA_ENABLED"), "asks for Rosetta");
+    }
+    if get("CONTAINERD_SYSTEM") == "1" || get("CONTAINERD_USER") == "1" {
+        say("lima.env", &key("CONTAINERD_USER"), "asks for containerd to be installed");
+    }
 }
 
 fn value<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {

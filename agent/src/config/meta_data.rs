@@ -2,11 +2,25 @@
 //! is [`crate::source`]'s work.
 
 use super::finding::Finding;
-use super::types::Hostname;
-use super::{Config, yaml};
+use super::types::{AuthorizedKey, Hostname};
+use super::{Config, user_data, yaml};
 use crate::source::Seed;
 
 const FILE: &str = "meta-data";
+
+/// `public-keys`: for the first user, once the users are known.
+pub fn keys(seed: &Seed, config: &mut Config, findings: &mut Vec<Finding>) {
+    let mut keys = Vec::new();
+    for line in seed.public_keys().iter().filter(|line| !line.trim().is_empty()) {
+        match AuthorizedKey::new(line) {
+            Ok(key) => keys.push(key),
+            Err(reason) => findings.push(
+                Finding::error("bad-value", FILE, reason).at(yaml::Mark::START, "public-keys"),
+            ),
+        }
+    }
+    user_data::give_keys(keys, config);
+}
 
 /// Takes what the agent needs.
 pub fn parse(seed: &Seed, config: &mut Config, findings: &mut Vec<Finding>) {

@@ -9,7 +9,7 @@ mod mounts;
 mod rescue;
 mod users;
 
-pub use users::account_path;
+pub use users::{account_path, give_keys};
 
 use super::finding::Finding;
 use super::reader::Reader;
@@ -31,17 +31,47 @@ const KNOWN: &[&str] = &[
     "users",
 ];
 
-/// Keys of cloud-init that need nothing on a Lima guest, because the agent does what they are for.
-const LIMA_DOES_IT: &[&str] = &[
+/// Modules of cloud-init that the agent does not have. They are named, never dropped in silence.
+const NOT_YET: &[&str] = &[
+    "apt",
     "bootcmd",
     "ca_certs",
+    "chpasswd",
+    "disable_root",
+    "disk_setup",
+    "fqdn",
+    "fs_setup",
+    "groups",
+    "keyboard",
+    "locale",
+    "manage_etc_hosts",
     "manage_resolv_conf",
+    "ntp",
     "package_reboot_if_required",
     "package_update",
     "package_upgrade",
+    "packages",
+    "password",
+    "phone_home",
+    "power_state",
+    "preserve_hostname",
     "resolv_conf",
+    "runcmd",
+    "snap",
+    "ssh_keys",
+    "ssh_deletekeys",
+    "ssh_genkeytypes",
+    "ssh_import_id",
+    "ssh_pwauth",
+    "swap",
+    "user",
     "write_files",
+    "yum_repos",
 ];
+
+/// Keys that Lima always writes and that ask for nothing which the agent does not do otherwise:
+/// the name servers are those of `network-config`.
+const LIMA_DOES_IT: &[&str] = &["bootcmd", "manage_resolv_conf", "resolv_conf", "write_files"];
 
 /// Reads the file into `config`.
 pub fn parse(text: &[u8], config: &mut Config, findings: &mut Vec<Finding>) {
@@ -125,10 +155,41 @@ fn mapping(map: &Map, config: &mut Config, findings: &mut Vec<Finding>) {
         config.grow_root = wanted;
     }
     let is_lima = config.lima.is_some();
-    let known: Vec<&str> = if is_lima { [KNOWN, LIMA_DOES_IT].concat() } else { KNOWN.to_vec() };
-    reader.unknown(&known);
+    reader.unknown(&[KNOWN, NOT_YET].concat());
+    let is_said = |key: &&&str| !is_lima || !LIMA_DOES_IT.contains(*key);
+    for key in NOT_YET.iter().filter(is_said) {
+        if reader.node(key).is_some() {
+            let message = "is a module that nixvm-agent does not have yet; it is ignored";
+            reader.note(key, Finding::warning("not-done-yet", FILE, message));
+        }
+    }
+    if is_lima {
+        lima_only(&mut reader);
+    }
+    let keys = users::top_level_keys(&mut reader);
     users::parse(map, config, findings);
+    users::give_keys(keys, config);
     mounts::parse(map, config, findings);
+}
+
+/// Lima's own entries of `bootcmd` (which renames interfaces) and `write_files` (which starts its
+/// boot scripts) are what this agent is there for; further ones are somebody's wish.
+fn lima_only(reader: &mut Reader<'_, '_>) {
+    let items = |key: &str| reader.node(key).and_then(yaml::Node::as_seq).unwrap_or_default();
+    let is_own_command =
+        |item: &yaml::Node| item.as_str().is_some_and(|text| text.contains("/sys/class/net"));
+    let is_own_file = |item: &yaml::Node| {
+        let path = item.as_map().and_then(|map| map.get("path")?.as_str());
+        path == Some("/var/lib/cloud/scripts/per-boot/00-lima.boot.sh")
+    };
+    let commands = items("bootcmd").iter().any(|item| !is_own_command(item));
+    let files = items("write_files").iter().any(|item| !is_own_file(item));
+    for (key, is_there) in [("bootcmd", commands), ("write_files", files)] {
+        if is_there {
+            let message = "has entries that are not Lima's own; nixvm-agent does not do them yet";
+            reader.note(key, Finding::warning("not-done-yet", FILE, message));
+        }
+    }
 }
 
 /// `growpart.mode: off` or `resize_rootfs: false` switch growing off.

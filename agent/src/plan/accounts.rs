@@ -28,6 +28,7 @@ fn account(user: &User, draft: &mut Draft<'_>) {
         gecos: user.gecos.clone(),
         home: home(user),
         shell: shell(user, draft),
+        shell_is_named: user.shell.is_some(),
         lock_password: user.lock_password,
         first_meeting: !draft.ledger.knows(&id) && !draft.ledger.is_lost,
     };
@@ -42,7 +43,7 @@ fn account(user: &User, draft: &mut Draft<'_>) {
     }
 }
 
-fn home(user: &User) -> GuestPath {
+pub(super) fn home(user: &User) -> GuestPath {
     user.home.clone().unwrap_or_else(|| match user.name.as_str() {
         "root" => fixed("/root"),
         name => fixed(&format!("/home/{name}")),
@@ -102,19 +103,18 @@ fn keys(user: &User, draft: &mut Draft<'_>) {
 
 /// One file with the rules of all users.
 fn sudo(config: &Config, draft: &mut Draft<'_>) {
-    let mut text = String::from("# Written by nixvm-agent from the seed.\n");
-    let mut users = Vec::new();
-    for user in config.users.iter().filter(|user| !user.sudo.is_empty()) {
-        users.push(user.name.as_str());
-        for rule in &user.sudo {
-            text.push_str(&format!("{} {rule}\n", user.name.as_str()));
-        }
-    }
-    if users.is_empty() {
+    let rules: Vec<_> = config
+        .users
+        .iter()
+        .filter(|user| !user.sudo.is_empty())
+        .map(|user| (user.name.clone(), user.sudo.clone()))
+        .collect();
+    if rules.is_empty() {
         return;
     }
+    let users: Vec<&str> = rules.iter().map(|(user, _)| user.as_str()).collect();
     let title = format!("give {} the rules for sudo", users.join(", "));
-    let step = step("sudo", title, Stage::Early, Action::Sudo { text });
+    let step = step("sudo", title, Stage::Early, Action::Sudo { rules });
     match draft.facts.sudo_reads_folder {
         Some(true) => draft.add(step),
         Some(false) if draft.facts.owned_by_nixos.contains("/etc/sudoers") => {

@@ -17,6 +17,7 @@ pub fn steps(seed: &Seed, config: &Config, options: Options, draft: &mut Draft<'
         linger(&user, draft);
         fuse(&user, lima, draft);
     }
+    environment_file(lima, draft);
     guest_agent(lima, draft);
     scripts(seed, lima, options, draft);
 }
@@ -42,6 +43,21 @@ fn fuse(user: &UserName, lima: &Lima, draft: &mut Draft<'_>) {
     };
     if draft.facts.owned_by_nixos.contains("/etc/fuse.conf") {
         draft.skip(step, "owned by NixOS: set programs.fuse.userAllowOther");
+    } else {
+        draft.add(step);
+    }
+}
+
+/// Before anybody logs in, so that the first session has it already.
+fn environment_file(lima: &Lima, draft: &mut Draft<'_>) {
+    if lima.environment_block.reveal().is_empty() || lima.plain {
+        return;
+    }
+    let action = Action::Environment { block: lima.environment_block.clone() };
+    let title = "put Lima's variables into /etc/environment";
+    let step = step("environment", title, Stage::Early, action);
+    if draft.facts.owned_by_nixos.contains("/etc/environment") {
+        draft.skip(step, "owned by NixOS: set environment.variables");
     } else {
         draft.add(step);
     }
@@ -106,14 +122,16 @@ fn environment(mode: Mode, lima: &Lima) -> Variables {
         Mode::System => {
             put(&pair("HOME", "/root"));
             put(&pair("TERM", "linux"));
-            put(&pair("PATH", &format!("{CIDATA}/util:{}", Command::PATH)));
             put(&lima.variables);
-            put(&lima.params);
-            put(&lima.environment);
+            put(lima.params.reveal());
+            put(lima.environment.reveal());
+            let own = lima.environment.reveal().iter().find(|(name, _)| name == "PATH");
+            let path = own.map_or(Command::PATH, |(_, path)| path);
+            put(&pair("PATH", &format!("{CIDATA}/util:{path}")));
             put(&pair("LIMA_CIDATA_MNT", CIDATA));
             put(&pair("LIMA_REBOOT_REQUIRED", "/run/lima-reboot-required"));
         }
-        Mode::User => put(&lima.params),
+        Mode::User => put(lima.params.reveal()),
     }
     env
 }

@@ -11,8 +11,6 @@ pub const FILE_LIMIT: u64 = 16 << 20;
 const TOTAL_LIMIT: u64 = 64 << 20;
 /// The most files below the `provision.*` folders.
 const COUNT_LIMIT: usize = 4096;
-/// How deep files may lie below a `provision.*` folder.
-const DEPTH_LIMIT: usize = 4;
 
 /// Files that mean something to the agent. Anything else on a medium, such as Lima's own boot
 /// scripts, its guest agent and archives of 200 MB, is never read.
@@ -142,24 +140,24 @@ pub(super) fn gather(medium: &dyn Medium) -> Result<Contents, MediumError> {
         take(medium, file, &mut contents);
     }
     for folder in FOLDERS.into_iter().filter(has) {
-        walk(medium, folder, DEPTH_LIMIT, &mut contents);
+        self::folder(medium, folder, &mut contents);
     }
     Ok(contents)
 }
 
-fn walk(medium: &dyn Medium, folder: &str, depth: usize, contents: &mut Contents) {
+/// The folders of scripts are flat. Nothing below them is looked at, so that a folder that contains
+/// itself costs nothing.
+fn folder(medium: &dyn Medium, folder: &str, contents: &mut Contents) {
     let names = match medium.list(folder) {
         Ok(names) => names,
         Err(error) => return contents.lose(folder, error.reason()),
     };
-    for name in names.unwrap_or_default() {
+    for (count, name) in names.unwrap_or_default().into_iter().enumerate() {
         let path = format!("{folder}/{name}");
-        if contents.files.len() + contents.unreadable.len() >= COUNT_LIMIT {
+        if count >= COUNT_LIMIT {
             return contents.lose(&path, format!("there are more than {COUNT_LIMIT} files"));
         }
-        if !take(medium, &path, contents) && depth > 1 {
-            walk(medium, &path, depth - 1, contents);
-        }
+        take(medium, &path, contents);
     }
 }
 

@@ -55,12 +55,22 @@ fn read(start: usize, block: &[&str], config: &mut Config, findings: &mut Vec<Fi
     }
 }
 
+/// How lines with a key begin, after their options.
+const KEY_TYPES: &[&str] = &["ssh-ed25519 ", "ssh-rsa ", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
+
+/// What may be a key in a line of YAML, without what stands around it. Options before a key stay:
+/// without them it would open more than its author meant.
+fn key_text(line: &str) -> &str {
+    let around = ['-', ' ', '\t', '"', '\'', ',', '[', ']', '{', '}'];
+    let start = KEY_TYPES.iter().filter_map(|word| line.find(word)).min();
+    let (before, key) = line.split_at_checked(start.unwrap_or(0)).unwrap_or(("", line));
+    if before.contains('=') { line.trim_matches(around) } else { key.trim_matches(around) }
+}
+
 /// The public keys in a broken `users` block, for Lima's user or for root.
 fn keys(start: usize, block: &[&str], config: &mut Config, findings: &mut Vec<Finding>) {
-    let quotes =
-        |line: &str| line.trim_matches(['-', ' ', '\t', '"', '\'', ',', '[', ']']).to_owned();
     let keys: Vec<AuthorizedKey> =
-        block.iter().filter_map(|line| AuthorizedKey::new(&quotes(line)).ok()).collect();
+        block.iter().filter_map(|line| AuthorizedKey::new(key_text(line)).ok()).collect();
     if keys.is_empty() {
         return;
     }

@@ -27,7 +27,14 @@ pub fn parse(map: &Map, config: &mut Config, findings: &mut Vec<Finding>) {
         let path = format!("users[{index}]");
         let user = match (item.as_map(), item.text()) {
             (Some(map), _) => from_mapping(path, map, item.mark, findings),
-            (None, Some("default")) => None,
+            (None, Some("default")) => {
+                findings.push(
+                    Finding::error("no-default-user", FILE, "there is no default user here")
+                        .at(item.mark, path)
+                        .hint("write the user's name"),
+                );
+                None
+            }
             (None, Some(name)) => from_name(path, name, item, findings),
             (None, None) => {
                 findings.push(
@@ -74,7 +81,7 @@ fn from_mapping(path: String, map: &Map, mark: Mark, findings: &mut Vec<Finding>
         return None;
     }
     let mut user = plain(reader.text("name", UserName::new)?, mark);
-    user.uid = reader.text("uid", |text| text.parse().map_err(|_| "is no user id"));
+    user.uid = reader.text("uid", uid);
     user.gecos = reader.text("gecos", gecos).unwrap_or_default();
     user.home = reader.text("homedir", account_path);
     user.shell = reader.text("shell", account_path);
@@ -83,6 +90,14 @@ fn from_mapping(path: String, map: &Map, mark: Mark, findings: &mut Vec<Finding>
     user.keys = keys(&mut reader);
     reader.unknown(KNOWN);
     Some(user)
+}
+
+/// 65535 and 4294967295 mean "no user" to system calls (`uid_is_valid()` of systemd).
+fn uid(text: &str) -> Result<u32, &'static str> {
+    match text.parse() {
+        Ok(0xffff | u32::MAX) | Err(_) => Err("is no user id"),
+        Ok(uid) => Ok(uid),
+    }
 }
 
 /// A path that passwd can keep.
@@ -115,6 +130,30 @@ fn sudo(reader: &mut Reader<'_, '_>) -> Vec<String> {
         }
     }
     rules
+}
+
+/// Keys that are given to the machine and not to a user.
+pub fn top_level_keys(reader: &mut Reader<'_, '_>) -> Vec<AuthorizedKey> {
+    keys(reader)
+}
+
+/// They go to the first user, or to root where there is none.
+pub fn give_keys(keys: Vec<AuthorizedKey>, config: &mut Config) {
+    if keys.is_empty() {
+        return;
+    }
+    if config.users.is_empty()
+        && let Ok(root) = UserName::new("root")
+    {
+        config.users.push(User { lock_password: false, ..plain(root, Mark::START) });
+    }
+    if let Some(user) = config.users.first_mut() {
+        for key in keys {
+            if user.keys.iter().all(|other| other.blob() != key.blob()) {
+                user.keys.push(key);
+            }
+        }
+    }
 }
 
 fn keys(reader: &mut Reader<'_, '_>) -> Vec<AuthorizedKey> {
