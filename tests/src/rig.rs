@@ -17,6 +17,7 @@ pub mod health;
 pub mod iso;
 pub mod layer;
 pub mod lima_host;
+pub mod load;
 pub mod machine;
 pub mod peers;
 pub mod process;

@@ -111,7 +111,10 @@ pub fn base(arch: Arch) -> Result<Base> {
         let fresh = dir.with_extension("fresh");
         remove(&fresh)?;
         fs::create_dir_all(&fresh).with_context(|| format!("creating {}", fresh.display()))?;
-        make(arch, &fresh)?;
+        if let Err(error) = make(arch, &fresh) {
+            remove(&fresh)?;
+            return Err(error);
+        }
         fs::rename(&fresh, &dir).with_context(|| format!("naming {}", dir.display()))?;
         forget_others(&dir)?;
     }

@@ -2,7 +2,7 @@
 //! its own, so that Ctrl-C on the terminal is ours to handle and that nothing it started outlives it,
 //! and `setpriv` ties it to the thread that started it, so that it dies with a test that is killed.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -94,9 +94,35 @@ impl Background {
     }
 }
 
+/// Programs that this one started and that still run, as `/proc` names them.
+pub fn children() -> Vec<String> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let stats = entries.flatten().filter_map(|e| fs::read_to_string(e.path().join("stat")).ok());
+    stats.filter(|stat| is_child(stat, std::process::id())).collect()
+}
+
+/// The state and the parent follow the name, which is in brackets and may hold any character.
+fn is_child(stat: &str, parent: u32) -> bool {
+    let Some((_, fields)) = stat.rsplit_once(')') else { return false };
+    let mut fields = fields.split_whitespace();
+    fields.next() != Some("Z") && fields.next() == Some(&parent.to_string())
+}
+
 impl Drop for Background {
     fn drop(&mut self) {
         Group::of(&self.child).kill();
         self.child.wait().ok(); // killed above; this only takes the zombie away
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_are_known_by_their_parent_and_zombies_are_none() {
+        assert!(is_child("12 (a) b) S 77 12 12", 77));
+        assert!(!is_child("12 (a) b) Z 77 12 12", 77));
+        assert!(!is_child("77 (a) S 12 12 12", 77));
     }
 }

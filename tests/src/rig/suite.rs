@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Error, Result, anyhow};
 
-use super::wait;
+use super::{process, wait};
 
 /// A scenario: its name and what it does.
 pub type Scenario = (&'static str, fn(&mut Tally) -> Result<()>);
@@ -129,6 +129,10 @@ fn one(
     let before = (tally.passed, tally.failed + tally.skipped);
     if let Err(error) = guarded(|| body(tally)) {
         tally.count(name, &error);
+    }
+    let left = process::children();
+    if !left.is_empty() {
+        tally.count(name, &anyhow!("processes were left on this machine: {left:?}"));
     }
     if tally.failed + tally.skipped == before.1 {
         past.remember(name, tally.passed - before.0)?;

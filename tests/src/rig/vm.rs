@@ -61,6 +61,11 @@ impl<'a> Vm<'a> {
         &self.console
     }
 
+    /// The process that runs it.
+    pub fn pid(&self) -> u32 {
+        self.qemu.pid()
+    }
+
     /// The machine that is on.
     pub fn machine(&self) -> &Machine {
         self.machine

@@ -1,4 +1,4 @@
-//! AF_VSOCK between host and guest without a kernel module: `vhost-device-vsock`, a device for QEMU
+//! `AF_VSOCK` between host and guest without a kernel module: `vhost-device-vsock`, a device for QEMU
 //! in a process of its own. The host's side is a Unix socket on which the first line, `CONNECT PORT`,
 //! is answered by `OK PORT` when the guest has accepted; then the bytes are those of the connection.
 //! The guest sees a peer with the host's address, CID 2.
@@ -69,7 +69,9 @@ impl Vsock {
             for here in listener.incoming().flatten() {
                 let socket = socket.clone();
                 // A guest that does not answer is seen by whoever uses the connection.
-                thread::spawn(move || connect(&socket, port).and_then(|guest| relay(here, guest)));
+                thread::spawn(move || {
+                    connect(&socket, port).and_then(|guest| relay(&here, &guest))
+                });
             }
         });
         Ok(())
@@ -86,10 +88,10 @@ fn connect(socket: &Path, port: u32) -> Result<UnixStream> {
     Ok(guest)
 }
 
-fn relay(here: UnixStream, guest: UnixStream) -> Result<()> {
+fn relay(here: &UnixStream, guest: &UnixStream) -> Result<()> {
     let (from, to) = (here.try_clone()?, guest.try_clone()?);
     let up = thread::spawn(move || copy(&from, &to));
-    copy(&guest, &here);
+    copy(guest, here);
     up.join().ok(); // it does not panic
     Ok(())
 }
