@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Holds a secret. There is no `Display` and no `Serialize`, and `Debug` shows only `[redacted]`;
 /// [`Secret::reveal`] is the one way to the value, so a search for it finds every use.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret<T>(T);
 
 impl<T> Secret<T> {
