@@ -1,5 +1,6 @@
 //! Build, boot, test and measure nixvm.
 
+mod assets;
 mod progress;
 mod setup;
 mod test;
@@ -17,6 +18,7 @@ enum Task {
     Up(up::Options),
     Test(test::Options),
     Vectors(vectors::Options),
+    Assets(assets::Options),
 }
 
 fn main() -> ExitCode {
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         Task::Up(options) => up::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Vectors(options) => vectors::run(&options),
+        Task::Assets(options) => assets::run(&options),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
