@@ -16,6 +16,19 @@ pub trait Files {
     /// larger file is an error, so that no input can fill the memory.
     fn read(&self, path: &GuestPath, limit: u64) -> Result<Option<Vec<u8>>, FileError>;
 
+    /// Like [`Files::read`], but refuses a file that is a link, and every link below `base`: it
+    /// belongs to a user, who can put one there at any moment, also after a look with
+    /// [`Files::stat`].
+    fn read_below(
+        &self,
+        path: &GuestPath,
+        base: &GuestPath,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, FileError>;
+
+    /// The path without links: what the kernel calls the file, for example in its mount table.
+    fn resolve(&self, path: &GuestPath) -> Result<Option<GuestPath>, FileError>;
+
     /// Opens a file or a block device for reading at any place.
     fn open(&self, path: &GuestPath) -> Result<Option<Box<dyn ReadAt>>, FileError>;
 
@@ -133,7 +146,7 @@ impl Attrs {
     }
 }
 
-/// What to do about symbolic links on the way to a file that is written.
+/// What to do about symbolic links on the way to a file that is written or mounted on.
 #[derive(Clone, Copy, Debug)]
 pub enum Links<'a> {
     /// Follow them inside the root: the folders belong to root.

@@ -39,6 +39,19 @@ impl Files for Host {
         self.tree.read(path, limit)
     }
 
+    fn read_below(
+        &self,
+        path: &GuestPath,
+        base: &GuestPath,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, FileError> {
+        self.tree.read_below(path, base, limit)
+    }
+
+    fn resolve(&self, path: &GuestPath) -> Result<Option<GuestPath>, FileError> {
+        self.tree.resolve(path)
+    }
+
     fn open(&self, path: &GuestPath) -> Result<Option<Box<dyn ReadAt>>, FileError> {
         self.tree.open_at(path)
     }
@@ -107,11 +120,11 @@ impl Commands for Host {
 
 impl Mounts for Host {
     fn mounts(&self) -> Result<Vec<Mount>, MountError> {
-        mounting::table()
+        mounting::table(&self.tree)
     }
 
-    fn mount(&mut self, spec: &MountSpec) -> Result<(), MountError> {
-        mounting::mount(&self.tree, spec)
+    fn mount(&mut self, spec: &MountSpec, links: Links<'_>) -> Result<(), MountError> {
+        mounting::mount(&self.tree, spec, links)
     }
 
     fn backing(&self, mount_point: &GuestPath) -> Result<Option<Backing>, MountError> {

@@ -1,14 +1,15 @@
 //! [`Mounts`]: the mount table, mounting, and growing what the root lies on.
 
-use crate::{Backing, Change, GuestPath};
+use crate::{Backing, Change, GuestPath, Links};
 
 /// Mounts and the disks below them.
 pub trait Mounts {
-    /// What is mounted, oldest first.
+    /// What is mounted below the root, oldest first. Targets are without links, as
+    /// [`crate::Files::resolve`] gives them.
     fn mounts(&self) -> Result<Vec<Mount>, MountError>;
 
-    /// Mounts; the mount point must exist.
-    fn mount(&mut self, spec: &MountSpec) -> Result<(), MountError>;
+    /// Mounts; the mount point must exist, and be reached without a link that `links` refuses.
+    fn mount(&mut self, spec: &MountSpec, links: Links<'_>) -> Result<(), MountError>;
 
     /// The block device, and the partition if it is one, below a mount point. `None` if it is no
     /// block device with a file system that can be grown here.
@@ -59,6 +60,12 @@ pub enum MountError {
         #[source]
         source: std::io::Error,
     },
+    /// A symbolic link stands where none may: it would lead the mount to another place.
+    #[error("mounting on {target}: a symbolic link is in the way")]
+    LinkInTheWay {
+        /// Where.
+        target: GuestPath,
+    },
     /// The mount table or a device could not be read.
     #[error("reading {what}")]
     Read {
@@ -79,10 +86,21 @@ pub enum MountError {
 }
 
 impl MountError {
+    /// What the kernel said about mounting `spec`.
+    pub(crate) fn of(spec: &MountSpec, source: std::io::Error) -> Self {
+        let target = spec.target.clone();
+        if source.raw_os_error() == Some(libc::ELOOP) {
+            return Self::LinkInTheWay { target };
+        }
+        let (source_name, fstype) = (spec.source.clone(), spec.fstype.clone());
+        Self::Mount { source_name, target, fstype, source }
+    }
+
     /// Stable name of the cause, for reports.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Mount { .. } => "mount-failed",
+            Self::LinkInTheWay { .. } => "link-in-the-way",
             Self::Read { .. } => "unreadable",
             Self::Grow { .. } => "grow-failed",
         }

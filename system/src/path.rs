@@ -98,6 +98,14 @@ impl GuestPath {
         }
         self.0.strip_prefix(&base.0)?.strip_prefix('/')
     }
+
+    /// This path as it is called by somebody whose root is `root`.
+    pub(crate) fn rebased(&self, root: &Self) -> Option<Self> {
+        if self == root {
+            return Some(Self::root());
+        }
+        self.below(root).map(|rest| Self(format!("/{rest}")))
+    }
 }
 
 impl fmt::Display for GuestPath {

@@ -116,6 +116,19 @@ impl Files for Scratch {
         self.tree.read(path, limit)
     }
 
+    fn read_below(
+        &self,
+        path: &GuestPath,
+        base: &GuestPath,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, FileError> {
+        self.tree.read_below(path, base, limit)
+    }
+
+    fn resolve(&self, path: &GuestPath) -> Result<Option<GuestPath>, FileError> {
+        self.tree.resolve(path)
+    }
+
     fn open(&self, path: &GuestPath) -> Result<Option<Box<dyn ReadAt>>, FileError> {
         self.tree.open_at(path)
     }
@@ -206,19 +219,13 @@ impl Mounts for Scratch {
         Ok(self.state.mounts.clone())
     }
 
-    fn mount(&mut self, spec: &MountSpec) -> Result<(), MountError> {
-        let failed = |source: io::Error| MountError::Mount {
-            source_name: spec.source.clone(),
-            target: spec.target.clone(),
-            fstype: spec.fstype.clone(),
-            source,
-        };
-        self.tree.folder(&spec.target).map_err(failed)?;
-        self.state.mounts.push(Mount {
-            source: spec.source.clone(),
-            target: spec.target.clone(),
-            fstype: spec.fstype.clone(),
-        });
+    fn mount(&mut self, spec: &MountSpec, links: Links<'_>) -> Result<(), MountError> {
+        let failed = |source: io::Error| MountError::of(spec, source);
+        let folder = self.tree.mount_point(&spec.target, links).map_err(failed)?;
+        // As the kernel does: the table has the place, not the way to it.
+        let target = self.tree.path_of(&folder).map_err(failed)?;
+        let (source, fstype) = (spec.source.clone(), spec.fstype.clone());
+        self.state.mounts.push(Mount { source, target, fstype });
         self.save().map_err(failed)
     }
 

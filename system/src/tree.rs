@@ -10,7 +10,7 @@ mod waiting;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
@@ -33,21 +33,42 @@ impl Tree {
     }
 
     pub(crate) fn read(&self, path: &GuestPath, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
-        let Some(file) = self.open_file(path).map_err(|source| read_error(path, source))? else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        file.take(limit.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|source| read_error(path, source))?;
-        if bytes.len() as u64 > limit {
-            return Err(FileError::TooLarge { path: path.clone(), limit });
-        }
-        Ok(Some(bytes))
+        // A FIFO in a user's folder must not stop the boot.
+        let opened = self.open_in_root(path, OFlags::RDONLY | OFlags::NONBLOCK);
+        read_all(path, present(opened).and_then(checked), limit)
+    }
+
+    pub(crate) fn read_below(
+        &self,
+        path: &GuestPath,
+        base: &GuestPath,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, FileError> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW;
+        let opened = self.open_under(path, Links::RefuseBelow(base), flags);
+        read_all(path, present(opened).and_then(checked), limit)
+    }
+
+    pub(crate) fn resolve(&self, path: &GuestPath) -> Result<Option<GuestPath>, FileError> {
+        present(self.open_in_root(path, OFlags::PATH))
+            .and_then(|fd| fd.map(|fd| self.path_of(&fd)).transpose())
+            .map_err(|source| read_error(path, source))
+    }
+
+    /// What the kernel calls an open file, below the root.
+    pub(crate) fn path_of(&self, fd: &OwnedFd) -> io::Result<GuestPath> {
+        let outside = || io::Error::other("is not below the root");
+        real_path(fd)?.rebased(&self.real_root()?).ok_or_else(outside)
+    }
+
+    /// Where the root itself lies.
+    pub(crate) fn real_root(&self) -> io::Result<GuestPath> {
+        real_path(&self.root)
     }
 
     pub(crate) fn open_at(&self, path: &GuestPath) -> Result<Option<Box<dyn ReadAt>>, FileError> {
-        let file = self.open_file(path).map_err(|source| read_error(path, source))?;
+        let opened = self.open_in_root(path, OFlags::RDONLY | OFlags::NONBLOCK);
+        let file = present(opened).and_then(checked).map_err(|source| read_error(path, source))?;
         Ok(file.map(|file| Box::new(Bytes(file)) as Box<dyn ReadAt>))
     }
 
@@ -94,23 +115,14 @@ impl Tree {
         }
     }
 
-    /// A folder's descriptor, for mounting on it or starting a program in it.
+    /// A folder's descriptor, for starting a program in it.
     pub(crate) fn folder(&self, path: &GuestPath) -> io::Result<OwnedFd> {
         self.open_in_root(path, OFlags::PATH | OFlags::DIRECTORY)
     }
 
-    fn open_file(&self, path: &GuestPath) -> io::Result<Option<File>> {
-        // A FIFO in a user's folder must not stop the boot.
-        let file = match self.open_in_root(path, OFlags::RDONLY | OFlags::NONBLOCK) {
-            Ok(fd) => File::from(fd),
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let kind = FileType::from_raw_mode(fs::fstat(&file)?.st_mode);
-        match kind {
-            FileType::RegularFile | FileType::BlockDevice => Ok(Some(file)),
-            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file")),
-        }
+    /// A folder's descriptor, for mounting on it.
+    pub(crate) fn mount_point(&self, path: &GuestPath, links: Links<'_>) -> io::Result<OwnedFd> {
+        self.open_under(path, links, OFlags::PATH | OFlags::DIRECTORY)
     }
 
     fn stat_raw(&self, path: &GuestPath) -> io::Result<Stat> {
@@ -133,17 +145,20 @@ impl Tree {
         resolve(&self.root, path.relative(), flags, ResolveFlags::IN_ROOT)
     }
 
-    /// Opens a folder under the rule for links.
     fn open_folder(&self, dir: &GuestPath, links: Links<'_>) -> io::Result<OwnedFd> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        match links {
-            Links::RefuseBelow(base) if dir.below(base).is_some() => {
-                let base_fd = self.open_in_root(base, OFlags::PATH | OFlags::DIRECTORY)?;
-                let rest = dir.below(base).unwrap_or(".");
-                resolve(&base_fd, rest, flags, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)
-            }
-            _ => self.open_in_root(dir, flags),
+        self.open_under(dir, links, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    /// Opens under the rule for links.
+    fn open_under(&self, path: &GuestPath, links: Links<'_>, flags: OFlags) -> io::Result<OwnedFd> {
+        if let Links::RefuseBelow(base) = links
+            && let Some(rest) = path.below(base)
+        {
+            let base = self.open_in_root(base, OFlags::PATH | OFlags::DIRECTORY)?;
+            let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+            return resolve(&base, rest, flags, how);
         }
+        self.open_in_root(path, flags)
     }
 }
 
@@ -156,6 +171,46 @@ fn resolve(at: &OwnedFd, path: &str, flags: OFlags, how: ResolveFlags) -> io::Re
             other => return Ok(other?),
         }
     }
+}
+
+/// `None` if it is not there.
+fn present(opened: io::Result<OwnedFd>) -> io::Result<Option<OwnedFd>> {
+    match opened {
+        Ok(fd) => Ok(Some(fd)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What can be read to its end: neither a folder nor something that waits for a writer.
+fn checked(opened: Option<OwnedFd>) -> io::Result<Option<File>> {
+    let Some(file) = opened.map(File::from) else { return Ok(None) };
+    match FileType::from_raw_mode(fs::fstat(&file)?.st_mode) {
+        FileType::RegularFile | FileType::BlockDevice => Ok(Some(file)),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file")),
+    }
+}
+
+fn read_all(
+    path: &GuestPath,
+    opened: io::Result<Option<File>>,
+    limit: u64,
+) -> Result<Option<Vec<u8>>, FileError> {
+    let failed = |source| read_error(path, source);
+    let Some(file) = opened.map_err(failed)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(FileError::TooLarge { path: path.clone(), limit });
+    }
+    Ok(Some(bytes))
+}
+
+/// The kernel's name for an open file.
+fn real_path(fd: &OwnedFd) -> io::Result<GuestPath> {
+    let link = fs::readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new())?;
+    let link = link.into_string().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    GuestPath::new(&link).map_err(io::Error::other)
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nixvm_system::{
     Attrs, Change, Command, CommandError, Commands, Ended, FileKind, GuestPath, Host, Links,
-    MountSpec, Owner, Scratch, System, WriteError,
+    MountError, MountSpec, Owner, Scratch, System, WriteError,
 };
 
 fn path(text: &str) -> GuestPath {
@@ -204,40 +204,133 @@ fn a_command_ends_with_its_exit_code() {
     });
 }
 
-#[test]
-fn a_mount_is_in_the_table_and_needs_its_folder() {
-    if std::env::var_os("NIXVM_IN_NAMESPACE").is_none() {
-        if !is_root() {
-            println!("SKIP a_mount_is_in_the_table_and_needs_its_folder: mounting needs root");
-            return;
-        }
-        // A private mount namespace for a process of its own: the machine's mounts stay as they are.
-        let status = std::process::Command::new("unshare")
-            .args(["--mount", "--propagation", "private"])
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", "a_mount_is_in_the_table_and_needs_its_folder"])
-            .env("NIXVM_IN_NAMESPACE", "1")
-            .status()
-            .unwrap();
-        assert!(status.success());
+/// Runs a case as root in a mount namespace of its own, in a process of its own: the machine's
+/// mounts stay as they are.
+fn in_namespace(name: &str, case: impl FnOnce()) {
+    if std::env::var_os("NIXVM_IN_NAMESPACE").is_some() {
+        return case();
+    }
+    if !is_root() {
+        println!("SKIP {name}: mounting needs root");
         return;
     }
+    let status = std::process::Command::new("unshare")
+        .args(["--mount", "--propagation", "private"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env("NIXVM_IN_NAMESPACE", "1")
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+fn share(target: &str) -> MountSpec {
+    MountSpec {
+        source: "share".to_owned(),
+        target: path(target),
+        fstype: "tmpfs".to_owned(),
+        options: "ro,nofail,mode=0711,comment=x".to_owned(),
+    }
+}
+
+#[test]
+fn a_mount_is_in_the_table_and_needs_its_folder() {
+    in_namespace("a_mount_is_in_the_table_and_needs_its_folder", || {
+        both(|system, folder| {
+            let spec = share("/mnt/a b");
+            assert!(system.mount(&spec, Links::Follow).is_err(), "no mount point");
+            std::fs::create_dir_all(folder.join("mnt/a b")).unwrap();
+            system.mount(&spec, Links::Follow).unwrap();
+            let table = system.mounts().unwrap();
+            let mount = table.iter().find(|mount| mount.source == "share").unwrap();
+            assert_eq!((&mount.target, mount.fstype.as_str()), (&spec.target, "tmpfs"));
+            assert!(system.mount(&share("/mnt/a b/c"), Links::Follow).is_err());
+        });
+    });
+}
+
+#[test]
+fn a_mount_reached_by_a_link_is_in_the_table_by_its_real_path() {
+    in_namespace("a_mount_reached_by_a_link_is_in_the_table_by_its_real_path", || {
+        both(|system, folder| {
+            std::fs::create_dir_all(folder.join("var/mnt/x")).unwrap();
+            symlink("/var/mnt", folder.join("mnt")).unwrap();
+            let spec = share("/mnt/x");
+            system.mount(&spec, Links::Follow).unwrap();
+            let real = system.resolve(&spec.target).unwrap().unwrap();
+            assert_eq!(real, path("/var/mnt/x"));
+            assert!(system.mounts().unwrap().iter().any(|mount| mount.target == real));
+        });
+    });
+}
+
+#[test]
+fn a_mount_follows_no_link_below_a_home() {
+    in_namespace("a_mount_follows_no_link_below_a_home", || {
+        both(|system, folder| {
+            std::fs::create_dir_all(folder.join("home/ht")).unwrap();
+            std::fs::create_dir_all(folder.join("etc/deep")).unwrap();
+            symlink("/etc", folder.join("home/ht/my")).unwrap();
+            symlink("/home", folder.join("users")).unwrap();
+            for (home, target) in [
+                ("/home/ht", "/home/ht/my"),
+                ("/home/ht", "/home/ht/my/deep"),
+                ("/users/ht", "/users/ht/my"),
+            ] {
+                let error = system.mount(&share(target), Links::RefuseBelow(&path(home)));
+                assert!(matches!(error, Err(MountError::LinkInTheWay { .. })), "{error:?}");
+            }
+            assert_eq!(system.mounts().unwrap(), []);
+            std::fs::create_dir(folder.join("home/ht/good")).unwrap();
+            let good = share("/users/ht/good");
+            system.mount(&good, Links::RefuseBelow(&path("/users/ht"))).unwrap();
+            let targets: Vec<_> =
+                system.mounts().unwrap().into_iter().map(|mount| mount.target).collect();
+            assert_eq!(targets, [path("/home/ht/good")]);
+        });
+    });
+}
+
+#[test]
+fn resolving_gives_the_path_without_links() {
     both(|system, folder| {
-        let mut spec = MountSpec {
-            source: "share".to_owned(),
-            target: path("/mnt/a b"),
-            fstype: "tmpfs".to_owned(),
-            options: "ro,nofail,mode=0711,comment=x".to_owned(),
-        };
-        assert!(system.mount(&spec).is_err(), "no mount point");
-        std::fs::create_dir_all(folder.join("mnt/a b")).unwrap();
-        system.mount(&spec).unwrap();
-        let table = system.mounts().unwrap();
-        let mount = table.iter().find(|mount| mount.source == "share").unwrap();
-        assert!(mount.target.as_str().ends_with("/mnt/a b"));
-        assert_eq!(mount.fstype, "tmpfs");
-        spec.target = path("/mnt/a b/c");
-        assert!(system.mount(&spec).is_err());
+        std::fs::create_dir_all(folder.join("var/mnt")).unwrap();
+        std::fs::write(folder.join("var/mnt/file"), "x").unwrap();
+        symlink("/var/mnt", folder.join("mnt")).unwrap();
+        symlink("/nowhere", folder.join("dangling")).unwrap();
+        let table = [
+            ("/", Some("/")),
+            ("/mnt", Some("/var/mnt")),
+            ("/mnt/file", Some("/var/mnt/file")),
+            ("/dangling", None),
+            ("/mnt/no", None),
+        ];
+        for (given, want) in table {
+            assert_eq!(system.resolve(&path(given)).unwrap(), want.map(path), "{given}");
+        }
+        assert!(system.resolve(&path("/mnt/file/below")).is_err(), "a file is not a folder");
+    });
+}
+
+#[test]
+fn reading_below_a_home_follows_no_link() {
+    both(|system, folder| {
+        std::fs::create_dir_all(folder.join("home/ht/.ssh")).unwrap();
+        std::fs::write(folder.join("home/ht/.ssh/keys"), "mine").unwrap();
+        std::fs::write(folder.join("secret"), "root's").unwrap();
+        symlink("/secret", folder.join("home/ht/link")).unwrap();
+        symlink(".ssh", folder.join("home/ht/folder")).unwrap();
+        symlink("/home", folder.join("users")).unwrap();
+        let read = |file: &str, home: &str| system.read_below(&path(file), &path(home), 9);
+        for home in ["/home/ht", "/users/ht"] {
+            let keys = read(&format!("{home}/.ssh/keys"), home).unwrap();
+            assert_eq!(keys.as_deref(), Some(b"mine".as_slice()));
+            assert_eq!(read(&format!("{home}/no/such"), home).unwrap(), None);
+            assert!(read(&format!("{home}/link"), home).is_err());
+            assert!(read(&format!("{home}/folder/keys"), home).is_err());
+            assert!(read(&format!("{home}/.ssh"), home).is_err(), "a folder is not a file");
+        }
+        assert!(system.read_below(&path("/home/ht/.ssh/keys"), &path("/home/ht"), 3).is_err());
     });
 }
 

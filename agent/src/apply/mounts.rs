@@ -1,6 +1,6 @@
 //! Mounts and what they need.
 
-use nixvm_system::{Attrs, Change, GuestPath, Links, MountSpec, Owner, System};
+use nixvm_system::{Attrs, Change, GuestPath, Links, Mount, MountError, MountSpec, Owner, System};
 
 use super::accounts::find;
 use super::{Fault, write};
@@ -11,8 +11,7 @@ pub(super) fn mount(
     spec: &MountSpec,
     owner: Option<&UserName>,
 ) -> Result<Change, Fault> {
-    let there = system.mounts()?.into_iter().rev().find(|mount| mount.target == spec.target);
-    if let Some(there) = there {
+    if let Some(there) = mounted(system, &spec.target)? {
         return if (there.source, there.fstype) == (spec.source.clone(), spec.fstype.clone()) {
             Ok(Change::Unchanged)
         } else {
@@ -22,39 +21,100 @@ pub(super) fn mount(
             ))
         };
     }
-    make_point(system, &spec.target, owner)?;
-    system.mount(spec).map_err(|error| {
-        Fault::from(error).hint("is the share attached, and its file system in the kernel?")
-    })?;
+    let place = match owner {
+        Some(user) => Place::of(system, user.as_str(), &spec.target)?,
+        None => Place::ROOTS,
+    };
+    place.make(system, &spec.target)?;
+    system.mount(spec, place.links()).map_err(explain)?;
     Ok(Change::Changed)
 }
 
-/// Makes the folder. Below a home, each missing folder on the way belongs to its user.
-fn make_point(
-    system: &mut dyn System,
-    target: &GuestPath,
-    owner: Option<&UserName>,
-) -> Result<(), Fault> {
-    if system.stat(target)?.is_some() {
-        return Ok(());
-    }
-    let Some(user) = owner else {
-        system.make_dir(target, Attrs::root(0o755), Links::Follow)?;
-        return Ok(());
+/// What is mounted there. The table has the place itself, not a way to it through links.
+fn mounted(system: &dyn System, target: &GuestPath) -> Result<Option<Mount>, Fault> {
+    let Some(place) = system.resolve(target)? else { return Ok(None) };
+    Ok(system.mounts()?.into_iter().rev().find(|mount| mount.target == place))
+}
+
+fn explain(error: MountError) -> Fault {
+    let hint = match error {
+        MountError::LinkInTheWay { .. } => "remove the link; what it points to is left alone",
+        _ => "is the share attached, and its file system in the kernel?",
     };
-    let account = find(system, user.as_str())?;
-    let home = GuestPath::new(&account.home)?;
-    let owner = Owner { uid: account.uid, gid: account.gid };
-    let mut missing = Vec::new();
-    let mut folder = target.clone();
-    while folder.below(&home).is_some() && system.stat(&folder)?.is_none() {
-        missing.push(folder.clone());
-        folder = folder.parent();
+    Fault::from(error).hint(hint)
+}
+
+/// In whose folders a mount point lies.
+struct Place {
+    /// Home of the user, as the way to the mount point names it; below it no link is followed.
+    home: Option<GuestPath>,
+    /// Owner of the folders that are missing.
+    owner: Owner,
+}
+
+impl Place {
+    const ROOTS: Self = Self { home: None, owner: Owner::ROOT };
+
+    /// The seed's idea of a home may not be the account's, where the image had the user before:
+    /// what lies outside the account's home is root's.
+    fn of(system: &dyn System, user: &str, target: &GuestPath) -> Result<Self, Fault> {
+        let account = find(system, user)?;
+        let home = on_the_way(system, target, &GuestPath::new(&account.home)?)?;
+        let owner = Owner { uid: account.uid, gid: account.gid };
+        Ok(home.map_or(Self::ROOTS, |home| Self { home: Some(home), owner }))
     }
-    for folder in missing.iter().rev() {
-        system.make_dir(folder, Attrs { mode: 0o755, owner }, Links::RefuseBelow(&home))?;
+
+    fn links(&self) -> Links<'_> {
+        self.home.as_ref().map_or(Links::Follow, Links::RefuseBelow)
     }
-    Ok(())
+
+    /// Makes the mount point. Below a home, each missing folder on the way belongs to its user.
+    fn make(&self, system: &mut dyn System, target: &GuestPath) -> Result<Change, Fault> {
+        if system.stat(target)?.is_some() {
+            return Ok(Change::Unchanged);
+        }
+        let is_users = |folder: &GuestPath| {
+            self.home.as_ref().is_some_and(|home| folder.below(home).is_some())
+        };
+        let mut missing = vec![target.clone()];
+        let mut folder = target.parent();
+        while is_users(&folder) && system.stat(&folder)?.is_none() {
+            missing.push(folder.clone());
+            folder = folder.parent();
+        }
+        let attrs = Attrs { mode: 0o755, owner: self.owner };
+        for folder in missing.iter().rev() {
+            system.make_dir(folder, attrs, self.links())?;
+        }
+        Ok(Change::Changed)
+    }
+}
+
+/// The folder on the way to `target` that is `home`, maybe by another name: `/home/ht.linux` can be
+/// a link to it. The search begins at the root, so the user's own links have no say.
+fn on_the_way(
+    system: &dyn System,
+    target: &GuestPath,
+    home: &GuestPath,
+) -> Result<Option<GuestPath>, Fault> {
+    // The home of a service may be the root itself; that makes nothing below it the service's.
+    if *home == GuestPath::root() {
+        return Ok(None);
+    }
+    if target.below(home).is_some() {
+        return Ok(Some(home.clone()));
+    }
+    let Some(real) = system.resolve(home)? else { return Ok(None) };
+    let mut way = GuestPath::root();
+    for part in target.parent().relative().split('/') {
+        way = way.join(part)?;
+        match system.resolve(&way)? {
+            Some(place) if place == real => return Ok(Some(way)),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    Ok(None)
 }
 
 /// Only what is left of a fault of one mount is lost: growing never stops the boot.
@@ -66,20 +126,18 @@ pub(super) fn grow_root(system: &mut dyn System) -> Result<Change, Fault> {
     }
 }
 
+/// FUSE lets a user mount only on a folder that is the user's own, wherever it lies.
 pub(super) fn fuse(
     system: &mut dyn System,
     user: &str,
     points: &[GuestPath],
 ) -> Result<Change, Fault> {
     let account = find(system, user)?;
+    let owner = Owner { uid: account.uid, gid: account.gid };
     let mut change = allow_other(system)?;
     for point in points {
-        if system.stat(point)?.is_none() {
-            let home = GuestPath::new(&account.home)?;
-            let owner = Owner { uid: account.uid, gid: account.gid };
-            let links = Links::RefuseBelow(&home);
-            change = change.and(system.make_dir(point, Attrs { mode: 0o755, owner }, links)?);
-        }
+        let place = Place { owner, ..Place::of(system, user, point)? };
+        change = change.and(place.make(system, point)?);
     }
     Ok(change)
 }
@@ -97,4 +155,96 @@ fn allow_other(system: &mut dyn System) -> Result<Change, Fault> {
     }
     text.extend(b"user_allow_other\n");
     write(system, path.as_str(), &text, 0o644)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "tests lay out real folders")]
+
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use nixvm_system::{Files, Mounts, Scratch};
+
+    use super::*;
+
+    const HT: Owner = Owner { uid: 501, gid: 1000 };
+
+    /// A machine with the user `ht`, whose home is `/home/ht`.
+    fn machine() -> (tempfile::TempDir, Scratch) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("home/ht")).unwrap();
+        std::fs::create_dir_all(folder.path().join("etc")).unwrap();
+        let passwd = "ht:x:501:1000::/home/ht:/bin/sh\nsvc:x:9:9::/:/bin/sh\n";
+        std::fs::write(folder.path().join("etc/passwd"), passwd).unwrap();
+        std::fs::write(folder.path().join("etc/group"), "").unwrap();
+        let system = Scratch::open(folder.path().to_str().unwrap()).unwrap();
+        (folder, system)
+    }
+
+    fn path(text: &str) -> GuestPath {
+        GuestPath::new(text).unwrap()
+    }
+
+    fn share(system: &mut Scratch, target: &str, user: Option<&str>) -> Result<Change, Fault> {
+        let spec = MountSpec {
+            source: "lima-0".to_owned(),
+            target: path(target),
+            fstype: "9p".to_owned(),
+            options: String::new(),
+        };
+        let user = user.map(|user| UserName::new(user).unwrap());
+        mount(system, &spec, user.as_ref())
+    }
+
+    fn owner(system: &Scratch, file: &str) -> Owner {
+        system.stat(&path(file)).unwrap().unwrap().owner
+    }
+
+    fn planted(link: &Path, target: &str) {
+        symlink(target, link).unwrap();
+    }
+
+    #[test]
+    fn folders_below_the_home_are_the_users() {
+        let (_folder, mut system) = machine();
+        assert_eq!(share(&mut system, "/home/ht/a/b", Some("ht")).unwrap(), Change::Changed);
+        assert_eq!(owner(&system, "/home/ht/a"), HT);
+        assert_eq!(owner(&system, "/home/ht/a/b"), HT);
+        assert_eq!(share(&mut system, "/home/ht/a/b", Some("ht")).unwrap(), Change::Unchanged);
+    }
+
+    #[test]
+    fn folders_outside_the_accounts_home_are_roots() {
+        let (_folder, mut system) = machine();
+        share(&mut system, "/home/ht.guest/a", Some("ht")).unwrap();
+        assert_eq!(owner(&system, "/home/ht.guest"), Owner::ROOT);
+        assert_eq!(owner(&system, "/home/ht.guest/a"), Owner::ROOT);
+        share(&mut system, "/srv/a", Some("svc")).unwrap();
+        assert_eq!(owner(&system, "/srv/a"), Owner::ROOT, "its home is the root itself");
+    }
+
+    #[test]
+    fn a_planted_link_loses_the_mount_by_whatever_name_the_home_is_reached() {
+        let (folder, mut system) = machine();
+        planted(&folder.path().join("home/ht/my"), "/etc");
+        planted(&folder.path().join("home/ht.linux"), "ht");
+        for target in ["/home/ht/my", "/home/ht.linux/my", "/home/ht.linux/my/new"] {
+            let fault = share(&mut system, target, Some("ht")).unwrap_err();
+            assert_eq!(fault.code, "link-in-the-way", "{target}");
+        }
+        assert_eq!(system.mounts().unwrap(), []);
+        share(&mut system, "/home/ht.linux/a", Some("ht")).unwrap();
+        assert_eq!(owner(&system, "/home/ht.linux/a"), HT);
+    }
+
+    #[test]
+    fn a_mount_reached_by_a_link_is_not_stacked() {
+        let (folder, mut system) = machine();
+        std::fs::create_dir_all(folder.path().join("var/mnt")).unwrap();
+        planted(&folder.path().join("mnt"), "/var/mnt");
+        assert_eq!(share(&mut system, "/mnt/x", None).unwrap(), Change::Changed);
+        assert_eq!(share(&mut system, "/mnt/x", None).unwrap(), Change::Unchanged);
+        assert_eq!(system.mounts().unwrap().len(), 1);
+    }
 }

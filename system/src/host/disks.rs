@@ -18,7 +18,7 @@ pub(super) fn backing(tree: &Tree, mount_point: &GuestPath) -> Result<Option<Bac
     let unreadable =
         |source| MountError::Read { what: format!("the device below {mount_point}"), source };
     let Some(mount) =
-        super::mounting::table()?.into_iter().rev().find(|mount| mount.target == *mount_point)
+        super::mounting::table(tree)?.into_iter().rev().find(|mount| mount.target == *mount_point)
     else {
         return Ok(None);
     };

@@ -6,13 +6,17 @@ use std::os::fd::AsRawFd;
 use rustix::mount::MountFlags;
 
 use crate::tree::Tree;
-use crate::{GuestPath, Mount, MountError, MountSpec};
+use crate::{GuestPath, Links, Mount, MountError, MountSpec};
 
-/// `/proc/self/mountinfo`, oldest first.
-pub(super) fn table() -> Result<Vec<Mount>, MountError> {
-    let text = std::fs::read("/proc/self/mountinfo")
-        .map_err(|source| MountError::Read { what: "/proc/self/mountinfo".to_owned(), source })?;
-    Ok(text.split(|byte| *byte == b'\n').filter_map(line).collect())
+/// `/proc/self/mountinfo`, oldest first, as far as it is below the root.
+pub(super) fn table(tree: &Tree) -> Result<Vec<Mount>, MountError> {
+    let unreadable = |source| MountError::Read { what: "/proc/self/mountinfo".to_owned(), source };
+    let text = std::fs::read("/proc/self/mountinfo").map_err(unreadable)?;
+    let root = tree.real_root().map_err(unreadable)?;
+    let lines = text.split(|byte| *byte == b'\n').filter_map(line);
+    Ok(lines
+        .filter_map(|mount| Some(Mount { target: mount.target.rebased(&root)?, ..mount }))
+        .collect())
 }
 
 /// `36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/root rw`: optional fields end at a lone `-`.
@@ -35,16 +39,11 @@ fn unescape(text: &str) -> String {
     out
 }
 
-pub(super) fn mount(tree: &Tree, spec: &MountSpec) -> Result<(), MountError> {
+pub(super) fn mount(tree: &Tree, spec: &MountSpec, links: Links<'_>) -> Result<(), MountError> {
     let (flags, data) = split(&spec.options);
-    let failed = |source: std::io::Error| MountError::Mount {
-        source_name: spec.source.clone(),
-        target: spec.target.clone(),
-        fstype: spec.fstype.clone(),
-        source,
-    };
+    let failed = |source: std::io::Error| MountError::of(spec, source);
     let data = CString::new(data).map_err(|error| failed(error.into()))?;
-    let folder = tree.folder(&spec.target).map_err(failed)?;
+    let folder = tree.mount_point(&spec.target, links).map_err(failed)?;
     // By descriptor: what was checked is what is mounted on.
     let target = format!("/proc/self/fd/{}", folder.as_raw_fd());
     let data = (!data.is_empty()).then_some(data.as_c_str());
