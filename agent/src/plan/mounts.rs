@@ -2,6 +2,7 @@
 
 use nixvm_system::{GuestPath, MountSpec};
 
+use super::accounts::home;
 use super::{Draft, fixed, step};
 use crate::config::Config;
 use crate::config::types::{MountEntry, UserName};
@@ -64,12 +65,14 @@ fn mount(entry: &MountEntry, config: &Config, draft: &mut Draft<'_>) {
     }
 }
 
-/// The user whose home holds the mount point.
+/// The user whose home holds the mount point; of nested homes the inner one.
 fn owner(target: &GuestPath, config: &Config) -> Option<UserName> {
-    let holds = |home: &GuestPath| target.below(home).is_some();
     config
         .users
         .iter()
-        .find(|user| user.home.as_ref().is_some_and(holds))
-        .map(|user| user.name.clone())
+        .map(|user| (home(user), &user.name))
+        // A home that is the root itself would make every mount point that user's.
+        .filter(|(home, _)| *home != GuestPath::root() && target.below(home).is_some())
+        .max_by_key(|(home, _)| home.as_str().len())
+        .map(|(_, name)| name.clone())
 }
