@@ -192,15 +192,28 @@ fn run_stage(
     Ok((outcomes, exit))
 }
 
-/// No seed is no fault: a machine may have none. One that had one before says so.
+/// What stands between a machine and its seed: a medium with the right label that cannot be used.
+const LOST_SEED: &[&str] = &["medium-unreadable", "seed-incomplete", "seed-unreadable"];
+/// What may hold the seed, for all one knows.
+const MAYBE_SEED: &[&str] = &["device-unreadable", "devices-unreadable"];
+
+/// No seed is no fault: a machine may have none. One that had one before says so. One whose seed is
+/// there and cannot be used is a fault, since absent is not unreadable: exit code 1.
 fn nothing(
     mut notes: Vec<Finding>,
     system: &dyn System,
     report: &mut Report,
     tell: &mut Teller<'_>,
 ) -> u8 {
+    let is_one_of = |codes: &[&str], note: &Finding| codes.contains(&note.code.as_str());
+    for note in &mut notes {
+        if is_one_of(LOST_SEED, note) || is_one_of(MAYBE_SEED, note) {
+            note.level = Level::Error;
+        }
+    }
     let (ledger, _) = Ledger::read(system);
-    let text = "no seed found: no medium labelled cidata or CIDATA, no seed folder";
+    let text =
+        "no seed found that could be used: looked for media labelled cidata or CIDATA, and folders";
     notes.push(if ledger.is_new() {
         Finding::info("no-seed", "", text)
     } else {
@@ -211,5 +224,8 @@ fn nothing(
         tell(Told::Finding(finding));
     }
     report.find(&notes);
+    if notes.iter().any(|note| is_one_of(LOST_SEED, note)) {
+        return 1;
+    }
     u8::from(notes.iter().any(|note| note.level == Level::Error)) * 2
 }

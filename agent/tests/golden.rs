@@ -126,6 +126,8 @@ cases! {
     medium_that_is_cut_off,
     medium_with_fat,
     planted_link_in_home,
+    only_medium_is_not_readable,
+    only_medium_is_no_seed,
     flow_style_keys_are_rescued_too,
     home_that_is_a_system_folder,
     home_that_holds_only_a_mount_point,
