@@ -171,6 +171,24 @@ fn links_and_removal() {
 }
 
 #[test]
+fn what_a_power_cut_left_is_in_nobodys_way() {
+    both(|system, folder| {
+        std::fs::create_dir(folder.join("etc")).unwrap();
+        for name in ["localtime", "motd"] {
+            symlink("/half/done", folder.join(format!("etc/.{name}.nixvm-new"))).unwrap();
+        }
+        assert_eq!(system.link(&path("/etc/localtime"), "/zone").unwrap(), Change::Changed);
+        let attrs = Attrs { mode: 0o644, owner: own(system) };
+        system.write(&path("/etc/motd"), b"hi", attrs, Links::Follow).unwrap();
+        assert_eq!(system.list(&path("/etc")).unwrap().unwrap(), ["localtime", "motd"]);
+        // A link in place of a folder cannot be made, and leaves nothing behind.
+        std::fs::create_dir(folder.join("etc/dir")).unwrap();
+        assert!(system.link(&path("/etc/dir"), "/zone").is_err());
+        assert_eq!(system.list(&path("/etc")).unwrap().unwrap(), ["dir", "localtime", "motd"]);
+    });
+}
+
+#[test]
 fn kernel_files_take_a_value_once() {
     both(|system, folder| {
         std::fs::create_dir_all(folder.join("proc/sys/kernel")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
@@ -56,8 +56,9 @@ impl Tree {
                 return Ok(Change::Unchanged);
             }
             let temporary = temporary_name(path);
+            clear(&folder, &temporary)?;
             fs::symlinkat(target, &folder, &temporary)?;
-            finish(&folder, &temporary, path.name())?;
+            or_clear(&folder, &temporary, finish(&folder, &temporary, path.name()))?;
             Ok(Change::Changed)
         };
         make().map_err(|source| write_error(path, source))
@@ -148,11 +149,7 @@ impl Tree {
         let temporary = temporary_name(path);
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        // What a power cut left behind is in the way; the name is ours alone.
-        match fs::unlinkat(folder, &temporary, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
+        clear(folder, &temporary)?;
         let file = fs::openat(folder, &temporary, flags, Mode::from_raw_mode(0o600))?;
         let complete = |tree: &mut Self| -> io::Result<()> {
             tree.set_owner(file.as_fd(), path, attrs.owner)?;
@@ -162,20 +159,10 @@ impl Tree {
             file.sync_all()?;
             finish(folder, &temporary, path.name())
         };
-        let done = complete(self);
-        if done.is_err() {
-            // The first fault is the one to tell; a leftover is removed by the next write.
-            let _ = fs::unlinkat(folder, &temporary, AtFlags::empty());
-        }
-        done
+        or_clear(folder, &temporary, complete(self))
     }
 
-    fn set_owner(
-        &mut self,
-        fd: std::os::fd::BorrowedFd<'_>,
-        path: &GuestPath,
-        owner: Owner,
-    ) -> io::Result<()> {
+    fn set_owner(&mut self, fd: BorrowedFd<'_>, path: &GuestPath, owner: Owner) -> io::Result<()> {
         match &mut self.owners {
             Some(owners) if owner == Owner::ROOT => {
                 owners.remove(path);
@@ -193,6 +180,22 @@ impl Tree {
     }
 }
 
+/// Removes what a power cut left behind under the temporary name.
+fn clear(folder: &OwnedFd, temporary: &str) -> io::Result<()> {
+    match fs::unlinkat(folder, temporary, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn or_clear(folder: &OwnedFd, temporary: &str, done: io::Result<()>) -> io::Result<()> {
+    if done.is_err() {
+        // The first fault is the one to tell; a leftover is removed by the next write.
+        let _ = clear(folder, temporary);
+    }
+    done
+}
+
 fn finish(folder: &OwnedFd, temporary: &str, name: &str) -> io::Result<()> {
     fs::renameat(folder, temporary, folder, name)?;
     fs::fsync(folder)?;
@@ -200,6 +203,10 @@ fn finish(folder: &OwnedFd, temporary: &str, name: &str) -> io::Result<()> {
 }
 
 /// One fixed name for each target: a leftover of a power cut is found and replaced.
+///
+/// **Only one process may write below one root at a time**: a second one would take the half-written
+/// file of the first for a leftover. The agent holds a lock for a whole run; the account files have
+/// the lock of shadow's tools besides.
 fn temporary_name(path: &GuestPath) -> String {
     let name: String = path.name().chars().take(40).collect();
     format!(".{name}.nixvm-new")
