@@ -189,6 +189,28 @@ fn what_a_power_cut_left_is_in_nobodys_way() {
 }
 
 #[test]
+fn a_replaced_file_keeps_its_security_label() {
+    const NAME: &str = "security.selinux";
+    const LABEL: &[u8] = b"system_u:object_r:passwd_file_t:s0\0";
+    both(|system, folder| {
+        let file = folder.join("passwd");
+        std::fs::write(&file, "old").unwrap();
+        if rustix::fs::setxattr(&file, NAME, LABEL, rustix::fs::XattrFlags::empty()).is_err() {
+            println!("SKIP a_replaced_file_keeps_its_security_label: labels cannot be set here");
+            return;
+        }
+        let attrs = Attrs { mode: 0o644, owner: own(system) };
+        for text in ["new", "newer"] {
+            system.write(&path("/passwd"), text.as_bytes(), attrs, Links::Follow).unwrap();
+            let mut label = [0; 99];
+            let length = rustix::fs::getxattr(&file, NAME, &mut label[..]).unwrap();
+            assert_eq!(&label[..length], LABEL);
+        }
+        system.write(&path("/group"), b"new", attrs, Links::Follow).unwrap();
+    });
+}
+
+#[test]
 fn kernel_files_take_a_value_once() {
     both(|system, folder| {
         std::fs::create_dir_all(folder.join("proc/sys/kernel")).unwrap();

@@ -4,11 +4,15 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 
 use super::Tree;
 use crate::{Attrs, Change, FileKind, GuestPath, Links, Owner, WriteError};
+
+/// The extended attribute with the label of `SELinux`, and its largest size in bytes (one page).
+const LABEL: &str = "security.selinux";
+const LABEL_LIMIT: usize = 4096;
 
 impl Tree {
     pub(crate) fn write(
@@ -154,6 +158,7 @@ impl Tree {
         let complete = |tree: &mut Self| -> io::Result<()> {
             tree.set_owner(file.as_fd(), path, attrs.owner)?;
             fs::fchmod(&file, Mode::from_raw_mode(attrs.mode))?;
+            copy_label(folder, path.name(), file.as_fd())?;
             let mut file = File::from(file);
             file.write_all(contents)?;
             file.sync_all()?;
@@ -194,6 +199,44 @@ fn or_clear(folder: &OwnedFd, temporary: &str, done: io::Result<()>) -> io::Resu
         let _ = clear(folder, temporary);
     }
     done
+}
+
+/// `SELinux` gives a new file the label of its folder. A file that had another one, such as
+/// `/etc/shadow`, must keep it, or its readers are refused.
+fn copy_label(folder: &OwnedFd, name: &str, new: BorrowedFd<'_>) -> io::Result<()> {
+    let Some(label) = label_of(folder, name)? else { return Ok(()) };
+    if read_label(new)?.as_ref() == Some(&label) {
+        return Ok(());
+    }
+    Ok(fs::fsetxattr(new, LABEL, &label, XattrFlags::empty())?)
+}
+
+fn label_of(folder: &OwnedFd, name: &str) -> io::Result<Option<Vec<u8>>> {
+    match fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {}
+        Ok(_) | Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match fs::openat(folder, name, flags, Mode::empty()) {
+        Ok(file) => read_label(file.as_fd()),
+        // Taken away since the look at it.
+        Err(Errno::NOENT | Errno::LOOP) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read_label(file: BorrowedFd<'_>) -> io::Result<Option<Vec<u8>>> {
+    let mut label = vec![0; LABEL_LIMIT];
+    match fs::fgetxattr(file, LABEL, &mut label[..]) {
+        Ok(length) => {
+            label.truncate(length);
+            Ok(Some(label))
+        }
+        // No label, or a file system that has none; NOTSUP is the same number.
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn finish(folder: &OwnedFd, temporary: &str, name: &str) -> io::Result<()> {
