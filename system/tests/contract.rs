@@ -422,6 +422,17 @@ fn host_runs_a_script_without_first_line_by_sh() {
 }
 
 #[test]
+fn host_runs_a_program_without_its_own_terminal() {
+    let (folder, mut host) = host();
+    let program = script(folder.path(), "#!/bin/sh\necho $$; cut -d' ' -f5-7 /proc/$$/stat\n");
+    let tail = host.run(&Command::tool(&program, &[])).unwrap().tail;
+    let numbers: Vec<&str> = tail.split_whitespace().collect();
+    let pid = numbers[0];
+    // Process group, session, controlling terminal.
+    assert_eq!(numbers[1..], [pid, pid, "0"], "{tail}");
+}
+
+#[test]
 fn host_names_a_missing_interpreter() {
     let (folder, mut host) = host();
     let program = script(folder.path(), "#!/no/such/bash -e\n");

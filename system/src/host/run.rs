@@ -1,4 +1,4 @@
-//! Running programs: a process group of its own, an environment of its own, a limit.
+//! Running programs: a session of its own, an environment of its own, a limit.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -72,19 +72,25 @@ fn configure(
     process.env_clear().env("PATH", Command::PATH).envs(command.env.iter().cloned());
     // The descriptor is still open between fork and exec, and no link can be put in its place.
     process.current_dir(format!("/proc/self/fd/{}", cwd.as_raw_fd()));
-    process.process_group(0).stdin(Stdio::null());
+    process.stdin(Stdio::null());
     if let Some(arg0) = &command.arg0 {
         process.arg0(arg0);
     }
     if let Some(file) = capture {
         process.stdout(file.try_clone()?).stderr(file.try_clone()?);
     }
-    if let Some(user) = command.user.clone() {
-        // SAFETY: `become_user` only makes system calls; it neither allocates nor takes a lock, so
-        // it may run between fork and exec.
-        unsafe { process.pre_exec(move || become_user(&user)) };
-    }
+    let user = command.user.clone();
+    // SAFETY: `detach` only makes system calls; it neither allocates nor takes a lock, so it may run
+    // between fork and exec.
+    unsafe { process.pre_exec(move || detach(user.as_ref())) };
     Ok(process)
+}
+
+/// A new session, and with it a new process group. Without the session a script of a user would
+/// keep root's terminal, where there is one, and could type into it (TIOCSTI).
+fn detach(user: Option<&Credentials>) -> io::Result<()> {
+    rustix::process::setsid()?;
+    user.map_or(Ok(()), become_user)
 }
 
 /// Drops root for good: groups first, user last.
