@@ -10,8 +10,17 @@ use nixvm_e2e::rig::arch::Arch;
 use self::need::Need;
 use crate::progress::say;
 
-/// Makes sure that guests can be made and booted.
-pub fn prepare() -> Result<()> {
+/// What is to be done on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Making and booting guests.
+    Guests,
+    /// That and all tests.
+    Tests,
+}
+
+/// Makes sure that this machine has what the purpose needs.
+pub fn prepare(purpose: Purpose) -> Result<()> {
     if std::env::consts::OS != "linux" {
         bail!(
             "guests are made and booted on Linux only; on {} run this inside a Linux virtual \
@@ -19,7 +28,7 @@ pub fn prepare() -> Result<()> {
             std::env::consts::OS
         );
     }
-    let missing = missing()?;
+    let missing = missing(purpose)?;
     if missing.is_empty() {
         say("packages: all there");
         return Ok(());
@@ -29,14 +38,19 @@ pub fn prepare() -> Result<()> {
         apt::Permission::Granted { sudo } => apt::install(&packages, sudo)?,
         apt::Permission::NotAsked(reason) => bail!("{}", list(&missing, &reason)),
     }
-    match self::missing()? {
+    match self::missing(purpose)? {
         still if still.is_empty() => Ok(()),
         still => bail!("{}", list(&still, "they are not there even after an installation")),
     }
 }
 
-fn missing() -> Result<Vec<Need>> {
-    Ok(need::all(Arch::host()?).into_iter().filter(|need| !need.is_met()).collect())
+fn missing(purpose: Purpose) -> Result<Vec<Need>> {
+    let mut needs = need::for_guests(Arch::host()?);
+    if purpose == Purpose::Tests {
+        needs.extend(need::for_tests());
+    }
+    needs.retain(|need| !need.is_met());
+    Ok(needs)
 }
 
 fn list(missing: &[Need], reason: &str) -> String {

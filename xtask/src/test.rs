@@ -14,7 +14,7 @@ use nixvm_e2e::rig::workspace;
 use self::layer::{Layer, layers};
 use self::output::Tally;
 use crate::progress::say;
-use crate::setup;
+use crate::setup::{self, Purpose};
 
 /// Run the tests of every layer, guests included (at most 40 minutes on two cores).
 ///
@@ -34,7 +34,7 @@ pub struct Options {
 /// Runs the command.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let begin = Instant::now();
-    setup::prepare()?;
+    setup::prepare(Purpose::Tests)?;
     let resume = if options.long { Some(state()?) } else { None };
     let mut done: Vec<(Layer, Tally, u64)> = Vec::new();
     let mut left_out = Vec::new();

@@ -21,7 +21,7 @@ use nixvm_e2e::rig::{base, guest_build, wait, workspace};
 
 use self::example::{Example, Values};
 use crate::progress::{Phases, say};
-use crate::setup;
+use crate::setup::{self, Purpose};
 
 /// Build nixvm, boot a guest with it and stay until Ctrl-C.
 ///
@@ -44,7 +44,7 @@ pub struct Options {
 /// Runs the command.
 pub fn run(options: &Options) -> Result<ExitCode> {
     wait::stop_on_signals()?;
-    setup::prepare()?;
+    setup::prepare(Purpose::Guests)?;
     let mut phases = Phases::new(4);
     let image = image(&mut phases)?;
     let mut machine = Machine::new("up", &image)?;

@@ -31,12 +31,18 @@ pub fn skip(reason: impl Into<String>) -> Error {
 }
 
 /// What came out so far.
-#[derive(Default)]
 pub struct Tally {
     scenario: String,
+    out: fn(&str),
     passed: u32,
     failed: u32,
     skipped: u32,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { scenario: String::new(), out: say, passed: 0, failed: 0, skipped: 0 }
+    }
 }
 
 impl Tally {
@@ -49,7 +55,7 @@ impl Tally {
         match result {
             Ok(()) => {
                 self.passed += 1;
-                say(&format!("ok   {name} ({took:.1} s)"));
+                (self.out)(&format!("ok   {name} ({took:.1} s)"));
             }
             Err(error) => self.count(&name, &error),
         }
@@ -63,16 +69,16 @@ impl Tally {
 
     /// Tells something that is neither a pass nor a failure, a time for example.
     pub fn note(&self, text: &str) {
-        say(&format!("     {}: {text}", self.scenario));
+        (self.out)(&format!("     {}: {text}", self.scenario));
     }
 
     fn count(&mut self, name: &str, error: &Error) {
         if error.is::<Skip>() {
             self.skipped += 1;
-            say(&format!("SKIP {name}: {error}"));
+            (self.out)(&format!("SKIP {name}: {error}"));
         } else {
             self.failed += 1;
-            say(&format!("FAIL {name}: {}", format!("{error:#}").replace('\n', "\n     ")));
+            (self.out)(&format!("FAIL {name}: {}", format!("{error:#}").replace('\n', "\n     ")));
         }
     }
 }
@@ -195,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_skip_is_counted_as_a_skip_even_with_context() {
-        let mut tally = Tally::default();
+        let mut tally = Tally { out: |_| (), ..Tally::default() };
         tally.check("a", || Err(skip("no Go")));
         tally.check("b", || Err(anyhow!("broken")));
         tally.check("c", || panic!("on the floor"));

@@ -39,8 +39,26 @@ impl Need {
     }
 }
 
-/// Everything.
-pub fn all(arch: Arch) -> Vec<Need> {
+/// What tests need beyond guests: without these some would be skipped.
+pub fn for_tests() -> Vec<Need> {
+    use Thing::Program;
+    let need = |name, package: &str, purpose| Need {
+        thing: Program(name),
+        package: package.into(),
+        purpose,
+    };
+    vec![
+        need("mkfs.vfat", "dosfstools", "seeds on FAT"),
+        need("mcopy", "mtools", "seeds on FAT"),
+        need("python3", "python3-minimal", "other programs' view of our files"),
+        need("ip", "iproute2", "tests in a network namespace"),
+        need("unshare", "util-linux", "tests in namespaces"),
+        need("useradd", "passwd", "a user for limactl, which refuses root"),
+    ]
+}
+
+/// What guests need.
+pub fn for_guests(arch: Arch) -> Vec<Need> {
     use Thing::{File, Library, Program};
     let need = |thing, package: &str, purpose| Need { thing, package: package.into(), purpose };
     let mut all = vec![
