@@ -172,7 +172,8 @@ pub(super) fn keys(
         Some(stat) => Attrs { mode: stat.mode, owner: stat.owner },
         None => Attrs { mode: 0o600, owner },
     };
-    let now = system.read(&file, LIMIT)?.unwrap_or_default();
+    // The user may exchange the file for a link at any time; then nothing is read.
+    let now = system.read_below(&file, &home, LIMIT)?.unwrap_or_default();
     let merged = merge(&now, keys);
     Ok(system.write(&file, &merged, attrs, links)?)
 }
