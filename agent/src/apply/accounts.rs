@@ -160,18 +160,17 @@ pub(super) fn keys(
     let links = Links::RefuseBelow(&home);
     let folder = home.join(".ssh")?;
     let file = folder.join("authorized_keys")?;
+    for path in [&folder, &file] {
+        if system.stat(path)?.is_some_and(|stat| stat.kind == FileKind::Link) {
+            return Err(Fault::new("link-in-the-way", format!("{path} is a symbolic link"))
+                .hint("put a folder or file in its place, or add the key where it points"));
+        }
+    }
     if system.stat(&folder)?.is_none() {
         system.make_dir(&folder, Attrs { mode: 0o700, owner }, links)?;
     }
-    let stat = system.stat(&file)?;
-    let attrs = match stat {
-        Some(stat) if stat.kind == FileKind::Link => {
-            return Err(Fault::new("link-in-the-way", format!("{file} is a symbolic link"))
-                .hint("make it a regular file, or add the key to the file it points to"));
-        }
-        Some(stat) => Attrs { mode: stat.mode, owner: stat.owner },
-        None => Attrs { mode: 0o600, owner },
-    };
+    let there = system.stat(&file)?.map(|stat| Attrs { mode: stat.mode, owner: stat.owner });
+    let attrs = there.unwrap_or(Attrs { mode: 0o600, owner });
     // The user may exchange the file for a link at any time; then nothing is read.
     let now = system.read_below(&file, &home, LIMIT)?.unwrap_or_default();
     let merged = merge(&now, keys);
