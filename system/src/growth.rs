@@ -1,6 +1,6 @@
 //! What lies below a mount point, and growing a GPT partition into the free space behind it.
 
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 
 use gptman::GPT;
 
@@ -50,9 +50,7 @@ pub(crate) fn room_behind<D: Read + Seek>(
     number: u32,
     start: u64,
 ) -> Result<Option<u64>, gptman::Error> {
-    let Ok(mut gpt) = GPT::find_from(disk) else {
-        return Ok(None);
-    };
+    let Some(mut gpt) = table(disk)? else { return Ok(None) };
     gpt.header.update_from(disk, gpt.sector_size)?;
     Ok(end_for(&gpt, number, start)
         .map(|(entry_end, new_end)| new_end.saturating_sub(entry_end) * gpt.sector_size))
@@ -65,9 +63,7 @@ pub(crate) fn extend<D: Read + Write + Seek>(
     number: u32,
     start: u64,
 ) -> Result<Option<u64>, gptman::Error> {
-    let Ok(mut gpt) = GPT::find_from(disk) else {
-        return Ok(None);
-    };
+    let Some(mut gpt) = table(disk)? else { return Ok(None) };
     gpt.header.update_from(disk, gpt.sector_size)?;
     let Some((_, new_end)) = end_for(&gpt, number, start) else {
         return Ok(None);
@@ -78,6 +74,23 @@ pub(crate) fn extend<D: Read + Write + Seek>(
     gpt.write_into(disk)?;
     Ok(Some(bytes))
 }
+
+/// The GPT, if it is what the kernel goes by: the first sector must say so. A disk that was divided
+/// anew with an MBR can still carry an old GPT behind it.
+fn table<D: Read + Seek>(disk: &mut D) -> io::Result<Option<GPT>> {
+    let mut mbr = [0; 512];
+    disk.rewind()?;
+    disk.read_exact(&mut mbr)?;
+    let is_protective = MBR_TYPES.iter().any(|&place| mbr.get(place) == Some(&PROTECTIVE));
+    if !is_protective || !mbr.ends_with(&[0x55, 0xaa]) {
+        return Ok(None);
+    }
+    Ok(GPT::find_from(disk).ok())
+}
+
+/// Where an MBR has the types of its four partitions, and the type that stands for a whole GPT.
+const MBR_TYPES: [usize; 4] = [450, 466, 482, 498];
+const PROTECTIVE: u8 = 0xee;
 
 /// Last sector now, and last sector it may have.
 fn end_for(gpt: &GPT, number: u32, start: u64) -> Option<(u64, u64)> {
@@ -117,6 +130,7 @@ mod tests {
             entry.ending_lba = end * MIB / 512 - 1;
         }
         gpt.write_into(&mut disk).unwrap();
+        GPT::write_protective_mbr_into(&mut disk, 512).unwrap();
         disk
     }
 
@@ -150,6 +164,12 @@ mod tests {
         let before = disk.get_ref().clone();
         assert_eq!(extend(&mut disk, 1, 2 * MIB).unwrap(), None, "other start");
         assert_eq!(extend(&mut disk, 9, MIB).unwrap(), None, "other number");
+        assert_eq!(disk.get_ref(), &before);
+        // Divided anew with an MBR: one Linux partition at the same place.
+        disk.get_mut()[450] = 0x83;
+        let before = disk.get_ref().clone();
+        assert_eq!(room_behind(&mut disk, 1, MIB).unwrap(), None, "an MBR");
+        assert_eq!(extend(&mut disk, 1, MIB).unwrap(), None, "an MBR");
         assert_eq!(disk.get_ref(), &before);
         let mut blank = Cursor::new(vec![0; 1 << 20]);
         assert_eq!(extend(&mut blank, 1, MIB).unwrap(), None, "no table");
