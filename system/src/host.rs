@@ -1,6 +1,7 @@
 //! [`Host`]: the running machine.
 
 mod disks;
+mod filesystems;
 mod mounting;
 mod run;
 

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use nixvm_system::{
-    Attrs, Change, Command, CommandError, Commands, Ended, FileKind, GuestPath, Host, Links,
-    MountError, MountSpec, Owner, Scratch, System, WriteError,
+    Attrs, Backing, Change, Command, CommandError, Commands, Ended, FileKind, GuestPath, Host,
+    Links, MountError, MountSpec, Mounts, Owner, Partition, Scratch, System, WriteError,
 };
 
 fn path(text: &str) -> GuestPath {
@@ -494,7 +494,7 @@ fn waiting_ends_with_a_change_or_with_the_limit() {
         });
         assert!(system.wait_for_change(&path("/run"), Duration::from_secs(20)).unwrap());
         writer.join().unwrap();
-        let missing = path("/run/not-yet");
+        let missing = path("/run/not/yet");
         assert!(!system.wait_for_change(&missing, Duration::from_millis(20)).unwrap());
     });
 }
@@ -519,4 +519,210 @@ fn a_lock_keeps_other_programs_out_until_it_is_dropped() {
         drop(lock);
         assert!(other("afterwards"));
     });
+}
+
+// Growing, on real file systems on a loop device. A scratch folder only writes it down.
+
+const MIB: u64 = 1 << 20;
+
+/// A disk in a sparse file, behind a loop device; detached and unmounted when it is dropped.
+struct Disk {
+    file: std::fs::File,
+    device: String,
+    mount_point: std::path::PathBuf,
+}
+
+impl Disk {
+    /// With one GPT partition from 1 MiB to 1 MiB before the end. `None`: no loop devices here.
+    fn attach(folder: &Path, mib: u64) -> Option<Self> {
+        let image = folder.join("disk");
+        let mut file =
+            std::fs::File::options().create_new(true).read(true).write(true).open(&image).unwrap();
+        file.set_len(mib * MIB).unwrap();
+        gpt(&mut file, mib);
+        let device = tool("losetup", &["-P", "-f", "--show", image.to_str().unwrap()])?;
+        let disk = Self { file, device, mount_point: folder.join("mnt") };
+        std::fs::create_dir(&disk.mount_point).unwrap();
+        if !disk.has_partition() {
+            // A kernel without the code for partition tables must be told what is in them.
+            let (start, sectors) = (MIB / 512, (mib - 2) * MIB / 512);
+            let numbers = ["1", &start.to_string(), &sectors.to_string()];
+            tool("addpart", &[&[disk.device.as_str()], numbers.as_slice()].concat());
+        }
+        disk.has_partition().then_some(disk)
+    }
+
+    /// Its node is made by the kernel, in its own time.
+    fn has_partition(&self) -> bool {
+        (0..25).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            Path::new(&self.partition()).exists()
+        })
+    }
+
+    fn partition(&self) -> String {
+        format!("{}p1", self.device)
+    }
+
+    fn enlarge(&self, mib: u64) {
+        self.file.set_len(mib * MIB).unwrap();
+        tool("losetup", &["-c", &self.device]).unwrap();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        tool("umount", &[self.mount_point.to_str().unwrap()]);
+        tool("losetup", &["-d", &self.device]);
+    }
+}
+
+fn gpt(file: &mut std::fs::File, mib: u64) {
+    let mut gpt = gptman::GPT::new_from(file, 512, [7; 16]).unwrap();
+    gpt[1].partition_type_guid = [1; 16];
+    gpt[1].unique_partition_guid = [2; 16];
+    gpt[1].starting_lba = MIB / 512;
+    gpt[1].ending_lba = (mib - 1) * MIB / 512 - 1;
+    gpt.write_into(file).unwrap();
+    gptman::GPT::write_protective_mbr_into(file, 512).unwrap();
+}
+
+/// What a tool prints. `None`: it is not there, or ends with a fault.
+fn tool(program: &str, args: &[&str]) -> Option<String> {
+    let done = std::process::Command::new(program).args(args).output().ok()?;
+    let text = String::from_utf8(done.stdout).unwrap().trim().to_owned();
+    done.status.success().then_some(text)
+}
+
+/// Whole size of the file system that is mounted there.
+fn size_of_mount(folder: &Path) -> u64 {
+    let stat = rustix::fs::statvfs(folder).unwrap();
+    stat.f_blocks * stat.f_frsize
+}
+
+/// The disk below a mounted file system, and the machine with it on `/mnt`; a named skip if it
+/// cannot be made here.
+fn mounted(name: &str, folder: &Path, fstype: &str, mib: u64) -> Option<(Disk, Host)> {
+    let Some(disk) = Disk::attach(folder, mib) else {
+        println!("SKIP {name}: no loop devices with partitions here");
+        return None;
+    };
+    let Some(_) = tool(&format!("mkfs.{fstype}"), &[&disk.partition()]) else {
+        println!("SKIP {name}: mkfs.{fstype} is not installed");
+        return None;
+    };
+    let mut host = Host::below(folder.to_str().unwrap()).unwrap();
+    let spec = MountSpec {
+        source: disk.partition(),
+        target: path("/mnt"),
+        fstype: fstype.to_owned(),
+        options: String::new(),
+    };
+    match host.mount(&spec, Links::Follow) {
+        Err(MountError::Mount { source, .. }) if source.raw_os_error() == Some(libc::ENODEV) => {
+            println!("SKIP {name}: the kernel has no {fstype}");
+            return None;
+        }
+        done => done.unwrap(),
+    }
+    Some((disk, host))
+}
+
+fn may_resize_ext4() -> bool {
+    use rustix::thread::{CapabilitySet, capabilities};
+    capabilities(None).unwrap().effective.contains(CapabilitySet::SYS_RESOURCE)
+}
+
+fn grows(name: &str, fstype: &str, mib: u64) {
+    in_namespace(name, || {
+        let folder = tempfile::tempdir().unwrap();
+        let Some((disk, mut host)) = mounted(name, folder.path(), fstype, mib) else { return };
+        let mnt = path("/mnt");
+        std::fs::write(disk.mount_point.join("file"), "kept").unwrap();
+        let before = host.backing(&mnt).unwrap().unwrap();
+        assert!(!before.can_grow(), "{before:?}");
+        let size = size_of_mount(&disk.mount_point);
+
+        disk.enlarge(2 * mib);
+        let backing = host.backing(&mnt).unwrap().unwrap();
+        let partition = backing.partition.clone().unwrap();
+        assert_eq!((&backing.device, &partition.disk), (&disk.partition(), &disk.device));
+        assert_eq!((partition.number, partition.start), (1, MIB));
+        assert_eq!(partition.room, mib * MIB, "{backing:?}");
+        let done = host.grow(&mnt, &backing);
+        if fstype == "ext4" && !may_resize_ext4() {
+            assert!(matches!(done, Err(MountError::Grow { .. })), "{done:?}");
+            let left = host.backing(&mnt).unwrap().unwrap();
+            assert_eq!(left.partition.unwrap().room, 0);
+            assert_eq!(left.filesystem_room, mib * MIB, "the next run does the rest");
+            println!("SKIP {name}: growing ext4 itself needs CAP_SYS_RESOURCE");
+            return;
+        }
+        assert_eq!(done.unwrap(), Change::Changed);
+
+        let grown = size_of_mount(&disk.mount_point);
+        assert!(grown > size + (mib - mib / 8) * MIB, "from {size} to {grown}");
+        let after = host.backing(&mnt).unwrap().unwrap();
+        assert!(!after.can_grow(), "a second time: nothing: {after:?}");
+        assert_eq!(std::fs::read(disk.mount_point.join("file")).unwrap(), b"kept");
+    });
+}
+
+#[test]
+fn host_grows_ext4_with_its_partition() {
+    grows("host_grows_ext4_with_its_partition", "ext4", 64);
+}
+
+#[test]
+fn host_grows_xfs_with_its_partition() {
+    grows("host_grows_xfs_with_its_partition", "xfs", 512);
+}
+
+#[test]
+fn host_grows_btrfs_with_its_partition() {
+    grows("host_grows_btrfs_with_its_partition", "btrfs", 256);
+}
+
+#[test]
+fn host_leaves_a_disk_alone_whose_file_system_it_cannot_grow() {
+    let name = "host_leaves_a_disk_alone_whose_file_system_it_cannot_grow";
+    in_namespace(name, || {
+        let folder = tempfile::tempdir().unwrap();
+        let Some((disk, host)) = mounted(name, folder.path(), "ext2", 64) else { return };
+        disk.enlarge(128);
+        assert_eq!(host.backing(&path("/mnt")).unwrap(), None);
+        drop(disk);
+        let folder = tempfile::tempdir().unwrap();
+        let Some((disk, host)) = mounted(name, folder.path(), "ext4", 64) else { return };
+        disk.enlarge(128);
+        let mnt = disk.mount_point.to_str().unwrap();
+        tool("mount", &["-o", "remount,ro", mnt]).unwrap();
+        assert_eq!(host.backing(&path("/mnt")).unwrap(), None, "it is read-only");
+    });
+}
+
+#[test]
+fn host_writes_no_partition_table_for_a_file_system_it_cannot_grow() {
+    let (folder, mut host) = host();
+    let image = folder.path().join("disk");
+    let mut file =
+        std::fs::File::options().create_new(true).read(true).write(true).open(&image).unwrap();
+    file.set_len(8 * MIB).unwrap();
+    gpt(&mut file, 8);
+    file.set_len(16 * MIB).unwrap();
+    let before = std::fs::read(&image).unwrap();
+    let backing = Backing {
+        device: "/dev/null".to_owned(),
+        fstype: "f2fs".to_owned(),
+        partition: Some(Partition {
+            disk: image.to_str().unwrap().to_owned(),
+            number: 1,
+            start: MIB,
+            bytes: 6 * MIB,
+            room: 8 * MIB,
+        }),
+        filesystem_room: 0,
+    };
+    assert!(matches!(host.grow(&path("/"), &backing), Err(MountError::Grow { .. })));
+    assert!(std::fs::read(&image).unwrap() == before, "something was written");
 }

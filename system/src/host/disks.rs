@@ -1,50 +1,86 @@
-//! The disk below a mount point: found through `/proc/self/mountinfo` and sysfs, grown by the
-//! kernel's own ioctls, so that no partition or file system tool is needed for ext4.
+//! The disk below a mount point: found through the mount table and sysfs, its partition grown by the
+//! kernel's own call, so that no partition tool is needed.
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Dev, StatVfsMountFlags};
 use rustix::ioctl::{Setter, ioctl, opcode};
 
+use super::filesystems::Filesystem;
 use crate::tree::Tree;
-use crate::{Backing, Change, Command, Ended, GuestPath, MountError, Partition, growth};
+use crate::{Backing, Change, GuestPath, Mount, MountError, Partition, growth};
 
-/// Where the ext4 superblock lies, and what in it is read.
-const SUPERBLOCK: u64 = 1024;
-
+/// `None` unless it can be grown for sure: growing the partition alone would gain nothing and could
+/// not be taken back.
 pub(super) fn backing(tree: &Tree, mount_point: &GuestPath) -> Result<Option<Backing>, MountError> {
-    let unreadable =
-        |source| MountError::Read { what: format!("the device below {mount_point}"), source };
-    let Some(mount) =
-        super::mounting::table(tree)?.into_iter().rev().find(|mount| mount.target == *mount_point)
-    else {
+    let mounts = super::mounting::table(tree)?;
+    let Some(mount) = mounts.into_iter().rev().find(|mount| mount.target == *mount_point) else {
         return Ok(None);
     };
-    let folder = tree.folder(mount_point).map_err(unreadable)?;
-    let device = rustix::fs::fstat(&folder).map_err(|error| unreadable(error.into()))?.st_dev;
-    let numbers = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
-    let sysfs = Path::new("/sys/dev/block").join(numbers);
-    if !sysfs.exists() {
-        return Ok(None);
-    }
-    describe(&sysfs, &mount.fstype).map(Some).map_err(unreadable)
+    let Some(filesystem) = Filesystem::of(&mount.fstype) else { return Ok(None) };
+    describe(tree, &mount, filesystem).map_err(|source| MountError::Read {
+        what: format!("the device below {mount_point}"),
+        source,
+    })
 }
 
-fn describe(sysfs: &Path, fstype: &str) -> io::Result<Backing> {
-    let sysfs = sysfs.canonicalize()?;
-    let device = node(&sysfs)?;
+fn describe(tree: &Tree, mount: &Mount, filesystem: Filesystem) -> io::Result<Option<Backing>> {
+    let folder = open(tree, &mount.target)?;
+    if rustix::fs::fstatvfs(&folder)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Ok(None);
+    }
+    let Some(sysfs) = sysfs_of(mount, &folder)? else { return Ok(None) };
+    let path = node(&sysfs)?;
+    let device = File::open(&path)?;
     let partition =
         if sysfs.join("partition").exists() { describe_partition(&sysfs)? } else { None };
-    let device_bytes = number(&sysfs.join("size"))? * 512;
-    let filesystem = if fstype == "ext4" { ext4_bytes(&device)? } else { device_bytes };
-    Ok(Backing {
-        device: device.display().to_string(),
-        fstype: fstype.to_owned(),
+    let room = number(&sysfs.join("size"))? * 512;
+    Ok(Some(Backing {
+        device: path.display().to_string(),
+        fstype: mount.fstype.clone(),
         partition,
-        filesystem_room: device_bytes.saturating_sub(filesystem),
-    })
+        filesystem_room: room.saturating_sub(filesystem.bytes(&device, &folder)?),
+    }))
+}
+
+/// The mount point itself; a descriptor for paths only is refused by `ioctl`.
+fn open(tree: &Tree, mount_point: &GuestPath) -> io::Result<File> {
+    let folder = tree.folder(mount_point)?;
+    File::open(format!("/proc/self/fd/{}", folder.as_raw_fd()))
+}
+
+/// The device below the folder in sysfs.
+fn sysfs_of(mount: &Mount, folder: &File) -> io::Result<Option<PathBuf>> {
+    let number = rustix::fs::fstat(folder)?.st_dev;
+    let Some(number) = block_device(mount, number)? else { return Ok(None) };
+    let numbers = format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number));
+    match Path::new("/sys/dev/block").join(numbers).canonicalize() {
+        Ok(sysfs) => Ok(Some(sysfs)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A btrfs may have several devices, so its number stands for none of them (major 0); there the
+/// source of the mount tells, if it is a device at all.
+fn block_device(mount: &Mount, number: Dev) -> io::Result<Option<Dev>> {
+    if rustix::fs::major(number) != 0 {
+        return Ok(Some(number));
+    }
+    if !mount.source.starts_with("/dev/") {
+        return Ok(None);
+    }
+    match std::fs::metadata(&mount.source) {
+        Ok(device) if device.file_type().is_block_device() => Ok(Some(device.rdev())),
+        Ok(_) => Ok(None),
+        // `/dev/root`, as the kernel calls it by itself, is nowhere.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// `None` when the table is not GPT: then there is nothing we would write to.
@@ -73,33 +109,27 @@ fn number(path: &Path) -> io::Result<u64> {
     std::fs::read_to_string(path)?.trim().parse().map_err(io::Error::other)
 }
 
-/// Size of an ext4 file system from its superblock: 64-bit block count and block size.
-fn ext4_bytes(device: &Path) -> io::Result<u64> {
-    let file = File::open(device)?;
-    let word = |offset: u64| -> io::Result<u64> {
-        let mut bytes = [0; 4];
-        file.read_exact_at(&mut bytes, SUPERBLOCK + offset)?;
-        Ok(u64::from(u32::from_le_bytes(bytes)))
-    };
-    let blocks = word(0x4)? | (word(0x150)? << 32);
-    Ok(blocks.saturating_mul(1024 << word(0x18)?.min(6)))
-}
-
 pub(super) fn grow(
     tree: &Tree,
     mount_point: &GuestPath,
     backing: &Backing,
 ) -> Result<Change, MountError> {
-    let failed = |what: &str, error: &dyn std::fmt::Display| MountError::Grow {
-        device: what.to_owned(),
+    let failed = |error: io::Error| MountError::Grow {
+        device: backing.device.clone(),
         reason: error.to_string(),
     };
+    // First of all, for afterwards the partition table is another one.
+    let filesystem = Filesystem::of(&backing.fstype).ok_or_else(|| {
+        failed(io::Error::other(format!("{} cannot be grown here", backing.fstype)))
+    })?;
+    let folder = open(tree, mount_point).map_err(failed)?;
     if let Some(partition) = &backing.partition
         && partition.room >= Backing::WORTH
     {
-        grow_partition(partition).map_err(|error| failed(&backing.device, &error))?;
+        grow_partition(partition).map_err(failed)?;
     }
-    grow_filesystem(tree, mount_point, backing).map_err(|error| failed(&backing.device, &error))?;
+    let device = File::open(&backing.device).map_err(failed)?;
+    filesystem.grow(&device, &folder).map_err(failed)?;
     Ok(Change::Changed)
 }
 
@@ -146,37 +176,4 @@ struct BlkpgPartition {
     number: i32,
     /// Device and volume name, 64 bytes each, ignored for resizing.
     names: [u8; 128],
-}
-
-fn grow_filesystem(tree: &Tree, mount_point: &GuestPath, backing: &Backing) -> io::Result<()> {
-    match backing.fstype.as_str() {
-        "ext4" => grow_ext4(tree, mount_point, backing),
-        "xfs" => grow_by_tool(tree, "xfs_growfs", &[mount_point.as_str()]),
-        "btrfs" => {
-            grow_by_tool(tree, "btrfs", &["filesystem", "resize", "max", mount_point.as_str()])
-        }
-        other => Err(io::Error::other(format!("file system {other} cannot be grown here"))),
-    }
-}
-
-/// `EXT4_IOC_RESIZE_FS`, `_IOW('f', 16, __u64)`: new size in blocks, on any file of the mount.
-const EXT4_IOC_RESIZE_FS: rustix::ioctl::Opcode = opcode::write::<u64>(b'f', 16);
-
-fn grow_ext4(tree: &Tree, mount_point: &GuestPath, backing: &Backing) -> io::Result<()> {
-    let device = File::open(&backing.device)?;
-    let bytes = rustix::fs::seek(&device, rustix::fs::SeekFrom::End(0))?;
-    let folder = tree.folder(mount_point)?;
-    let block = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&folder)))?;
-    let block_size = block.metadata()?.blksize().max(1024);
-    // SAFETY: the ioctl reads one u64 through the pointer it is given.
-    Ok(unsafe { ioctl(&block, Setter::<EXT4_IOC_RESIZE_FS, u64>::new(bytes / block_size)) }?)
-}
-
-fn grow_by_tool(tree: &Tree, program: &str, args: &[&str]) -> io::Result<()> {
-    let finished =
-        super::run::run(tree, &Command::tool(program, args)).map_err(io::Error::other)?;
-    match finished.ended {
-        Ended::Exit(0) => Ok(()),
-        ended => Err(io::Error::other(format!("{program}: {ended:?}: {}", finished.tail.trim()))),
-    }
 }

@@ -19,12 +19,7 @@ impl Tree {
         limit: Duration,
     ) -> Result<bool, FileError> {
         let wait = || -> io::Result<bool> {
-            let folder = match self.folder(dir) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    self.folder(&dir.parent())?
-                }
-                other => other?,
-            };
+            let folder = self.nearest_folder(dir)?;
             let watch = inotify::init(CreateFlags::CLOEXEC)?;
             let flags = WatchFlags::CREATE | WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO;
             inotify::add_watch(&watch, format!("/proc/self/fd/{}", folder.as_raw_fd()), flags)?;
@@ -39,6 +34,16 @@ impl Tree {
             }
         };
         wait().map_err(|source| FileError::Read { path: dir.clone(), source })
+    }
+
+    /// The folder, or the nearest one above it that is there.
+    fn nearest_folder(&self, dir: &GuestPath) -> io::Result<std::os::fd::OwnedFd> {
+        match self.folder(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && *dir != GuestPath::root() => {
+                self.nearest_folder(&dir.parent())
+            }
+            other => other,
+        }
     }
 
     pub(crate) fn lock(&mut self, path: &GuestPath, limit: Duration) -> Result<Lock, WriteError> {
