@@ -31,6 +31,7 @@ pub struct Planned {
     #[serde(flatten)]
     pub step: Step,
     /// Whether it is to be done.
+    #[serde(flatten)]
     pub verdict: Verdict,
 }
 

@@ -169,8 +169,13 @@ pub(super) fn keys(
     if system.stat(&folder)?.is_none() {
         system.make_dir(&folder, Attrs { mode: 0o700, owner }, links)?;
     }
-    let there = system.stat(&file)?.map(|stat| Attrs { mode: stat.mode, owner: stat.owner });
-    let attrs = there.unwrap_or(Attrs { mode: 0o600, owner });
+    // Whatever file is there now, the user may have put another in its place: never a set-user-id
+    // bit, never an owner but the user or root.
+    let there = system.stat(&file)?.filter(|stat| [owner, Owner::ROOT].contains(&stat.owner));
+    let attrs = there.map_or(Attrs { mode: 0o600, owner }, |stat| Attrs {
+        mode: stat.mode & 0o777,
+        owner: stat.owner,
+    });
     // The user may exchange the file for a link at any time; then nothing is read.
     let now = system.read_below(&file, &home, LIMIT)?.unwrap_or_default();
     let merged = merge(&now, keys);

@@ -43,17 +43,21 @@ pub fn run(arguments: &Status) -> anyhow::Result<u8> {
 
 /// The report, once it is final or the time is up. Woken by the kernel when the report changes.
 fn wait(system: &dyn System, limit: Duration) -> anyhow::Result<Report> {
-    let end = system.uptime() + limit;
+    let folder = GuestPath::new("/run/nixvm-agent")?;
+    let mut left = limit;
     loop {
         let report = Report::read(system).map_err(anyhow::Error::msg)?;
-        let left = end.saturating_sub(system.uptime());
         let is_final = !matches!(report.state(), State::NotStarted | State::Running);
         if is_final || left.is_zero() {
             return Ok(report);
         }
-        let folder = GuestPath::new("/run/nixvm-agent")?;
         // A change between reading and watching is seen at the latest after this time.
         let round = left.min(Duration::from_secs(5));
-        system.wait_for_change(&folder, round).context("waiting for a change of the report")?;
+        let began = system.uptime();
+        let changed =
+            system.wait_for_change(&folder, round).context("waiting for a change of the report")?;
+        // The clock of a folder stands still, but a round that was not cut short took its time.
+        let took = system.uptime().saturating_sub(began);
+        left = left.saturating_sub(if changed { took } else { took.max(round) });
     }
 }
