@@ -45,7 +45,8 @@ impl Tally {
             return true;
         }
         match format {
-            Format::One => true,
+            // The end of its log is shown if it fails.
+            Format::One => false,
             Format::Libtest => self.libtest(line),
             Format::Suite => self.suite(line),
             Format::Vectors => self.vectors(line),
