@@ -114,8 +114,9 @@ fn stalled_tunnels_do_not_block_the_ping() {
             let tunnel = open(&mut client, "tcp", "127.0.0.1:8001").await.expect("tunnel");
             stalled.push((tunnel, listener.accept().expect("connection")));
         }
+        let bytes = vec![7; 32_768];
         for ((send, _), _) in &stalled {
-            let mut send = async || send.send(data(&[7; 32_768])).await.expect("sent");
+            let send = async || send.send(data(&bytes)).await.expect("sent");
             while tokio::time::timeout(Duration::from_millis(50), send()).await.is_ok() {}
         }
         let info = tokio::time::timeout(PATIENCE, client.get_info(())).await.expect("in time");
