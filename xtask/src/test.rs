@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use nixvm_e2e::rig::workspace;
+use nixvm_e2e::rig::{wait, workspace};
 
 use self::layer::{Layer, layers};
 use self::output::Tally;
@@ -34,12 +34,15 @@ pub struct Options {
 /// Runs the command.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let begin = Instant::now();
+    wait::stop_on_signals()?;
     setup::prepare(Purpose::Tests)?;
     let resume = if options.long { Some(state()?) } else { None };
     let mut done: Vec<(Layer, Tally, u64)> = Vec::new();
     let mut left_out = Vec::new();
     for layer in layers(options.long, resume.as_deref())? {
-        if options.only.as_ref().is_some_and(|word| !layer.name.contains(word.as_str())) {
+        let unwanted =
+            options.only.as_ref().is_some_and(|word| !layer.name.contains(word.as_str()));
+        if unwanted || wait::stopped() {
             left_out.push(layer.name);
             continue;
         }
@@ -91,5 +94,5 @@ fn print(done: &[(Layer, Tally, u64)], left_out: &[&str], took: u64) -> ExitCode
     say(&format!("took {} min {} s", took / 60, took % 60));
     let (passed, failed, skipped) = (total.passed, total.failed.len(), total.skipped.len());
     say(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
-    ExitCode::from(u8::from(failed > 0))
+    ExitCode::from(u8::from(failed > 0 || wait::stopped()))
 }

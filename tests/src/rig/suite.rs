@@ -90,7 +90,7 @@ pub fn run(scenarios: &[Scenario]) -> ExitCode {
         Ok(tally) => {
             let Tally { passed, failed, skipped, .. } = tally;
             say(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
-            ExitCode::from(u8::from(failed > 0))
+            ExitCode::from(u8::from(failed > 0 || wait::stopped()))
         }
         Err(error) => {
             say(&format!("FAIL the suite: {error:#}"));

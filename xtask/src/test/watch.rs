@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -9,7 +10,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nixvm_e2e::rig::tool::tail;
-use nixvm_e2e::rig::workspace;
+use nixvm_e2e::rig::{wait, workspace};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// How long a program that was stopped may take to clean up: guests and Lima's instances end then.
+const TIDYING: Duration = Duration::from_secs(90);
 
 /// How a program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +25,9 @@ pub enum Ended {
     Badly(String),
 }
 
-/// Runs a program in the workspace, for at most `limit`. It stays in this program's process group, so
-/// that Ctrl-C reaches it too.
+/// Runs a program in the workspace, for at most `limit`, and hands on its lines. It has a process
+/// group of its own: Ctrl-C reaches this program only, which then ends the other once and waits until
+/// it has cleaned up.
 pub fn run(
     program: &str,
     arguments: &[String],
@@ -31,28 +37,48 @@ pub fn run(
 ) -> Result<Ended> {
     let mut log = File::create(log).with_context(|| format!("creating {}", log.display()))?;
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(workspace::root()).stdin(Stdio::null());
+    command.args(arguments).current_dir(workspace::root()).stdin(Stdio::null()).process_group(0);
     command.env("RUST_BACKTRACE", "0").stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("starting {program}"))?;
     let (sender, lines) = channel();
     read(child.stdout.take(), sender.clone());
     read(child.stderr.take(), sender);
-    let end = Instant::now() + limit;
+    let mut end = Instant::now() + limit;
+    let mut stopped: Option<String> = None;
     loop {
-        match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        match lines.recv_timeout(Duration::from_millis(200)) {
             Ok(text) => {
                 writeln!(log, "{text}").context("writing the log")?;
                 line(&text);
             }
             Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                stop(&mut child)?;
-                return Ok(Ended::Badly(format!("not done within {} min", limit.as_secs() / 60)));
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        match (&stopped, reason_to_stop(end, limit)) {
+            (None, Some(reason)) => {
+                signal(&child, Signal::INT);
+                (stopped, end) = (Some(reason), Instant::now() + TIDYING);
             }
+            (Some(_), _) if Instant::now() > end => {
+                signal(&child, Signal::KILL);
+                break;
+            }
+            _ => {}
         }
     }
     let status = child.wait().with_context(|| format!("waiting for {program}"))?;
-    Ok(if status.success() { Ended::Well } else { Ended::Badly(status.to_string()) })
+    Ok(match stopped {
+        Some(reason) => Ended::Badly(reason),
+        None if status.success() => Ended::Well,
+        None => Ended::Badly(status.to_string()),
+    })
+}
+
+fn reason_to_stop(end: Instant, limit: Duration) -> Option<String> {
+    if wait::stopped() {
+        return Some("stopped".into());
+    }
+    (Instant::now() > end).then(|| format!("not done within {} s", limit.as_secs()))
 }
 
 /// The last lines of a log.
@@ -73,18 +99,31 @@ fn read(stream: Option<impl Read + Send + 'static>, lines: Sender<String>) {
     });
 }
 
-/// Ends it as Ctrl-C would, so that guests are cleaned up, and kills it if that does not help.
-fn stop(child: &mut Child) -> Result<()> {
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    if let Some(pid) = pid {
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).context("stopping")?;
+/// Signals the whole group: cargo does not hand a signal on to the tests that it runs.
+fn signal(child: &Child, signal: Signal) {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(group) = group {
+        kill_process_group(group, signal).ok(); // it may have ended just now
     }
-    for _ in 0..300 {
-        if child.try_wait().context("stopping")?.is_some() {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(100));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_over_its_limit_may_clean_up_and_has_failed() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = "trap 'echo cleaned; exit 0' INT; echo begun; while :; do sleep 0.1; done";
+        let arguments = ["-c".to_owned(), script.to_owned()];
+        let mut lines = Vec::new();
+        let begin = Instant::now();
+        let limit = Duration::from_secs(1);
+        let ended = run("sh", &arguments, limit, &dir.path().join("log"), |line| {
+            lines.push(line.to_owned());
+        });
+        assert_eq!(ended.unwrap(), Ended::Badly("not done within 1 s".into()));
+        assert_eq!(lines, ["begun", "cleaned"]);
+        assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     }
-    child.kill().context("killing")?;
-    child.wait().context("killing").map(drop)
 }
