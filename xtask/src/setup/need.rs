@@ -50,6 +50,8 @@ pub fn for_tests() -> Vec<Need> {
     vec![
         need("mkfs.vfat", "dosfstools", "seeds on FAT"),
         need("mcopy", "mtools", "seeds on FAT"),
+        need("mkfs.xfs", "xfsprogs", "disks that grow"),
+        need("mkfs.btrfs", "btrfs-progs", "disks that grow"),
         need("python3", "python3-minimal", "other programs' view of our files"),
         need("ip", "iproute2", "tests in a network namespace"),
         need("unshare", "util-linux", "tests in namespaces"),
