@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use hyper_util::rt::TokioIo;
 use nixvm_guestagent::proto::guest_service_client::GuestServiceClient;
 use nixvm_guestagent::proto::{
-    Event, Info, IpPort, TimeSyncRequest, TimeSyncResponse, TunnelMessage,
+    Event, Info, Inotify, IpPort, TimeSyncRequest, TimeSyncResponse, TunnelMessage,
 };
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -71,6 +71,17 @@ impl Client {
     pub async fn sync_time(&mut self) -> Result<TimeSyncResponse> {
         let request = TimeSyncRequest { host_time: Some(SystemTime::now().into()) };
         Ok(self.0.sync_time(request).await.context("SyncTime")?.into_inner())
+    }
+
+    /// Tells the guest that a file of a share changed on this machine.
+    ///
+    /// # Errors
+    /// The call failed. A file that is not touched is no error.
+    pub async fn file_changed(&mut self, path: &str, time: SystemTime) -> Result<()> {
+        let message = Inotify { mount_path: path.into(), time: Some(time.into()) };
+        let messages = tokio_stream::iter([message]);
+        self.0.post_inotify(messages).await.context("PostInotify")?;
+        Ok(())
     }
 
     /// Relays a connection of this machine to `target` (`ip:port`) in the

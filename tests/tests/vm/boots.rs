@@ -2,9 +2,10 @@
 
 use std::io::Read;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use nixvm_e2e::client::Client;
 use nixvm_e2e::client::forward::Forwarder;
 use nixvm_e2e::rig::arch::Arch;
 use nixvm_e2e::rig::layer;
@@ -82,6 +83,7 @@ pub fn first(tally: &mut Tally) -> Result<()> {
     });
     scripts(tally, &ssh);
     ports(tally, &vm, &ssh);
+    calls(tally, &vm, &ssh);
     tally.check("status_tells_the_cpu_time_of_the_agent", || {
         let status = ssh.run("nixvm-agent status")?;
         let line = status.lines().find(|line| line.starts_with("cpu time"));
@@ -190,6 +192,39 @@ fn ports(tally: &mut Tally, vm: &Vm<'_>, ssh: &Ssh) {
         ssh.run("pkill socat")?;
         Ok(())
     });
+}
+
+/// What Lima's host asks of the agent besides ports.
+fn calls(tally: &mut Tally, vm: &Vm<'_>, ssh: &Ssh) {
+    let socket = vm.machine().dir().join("calls.sock");
+    tally.check("a_wrong_clock_is_set_to_the_hosts", || {
+        ssh.forward("/run/lima-guestagent.sock", &socket)?;
+        ssh.run("sudo date --set='-1 hour'")?;
+        let answer = call(async || Client::connect(&socket).await?.sync_time().await)?;
+        ensure!(answer.adjusted && answer.error.is_empty(), "{answer:?}");
+        ensure!(answer.drift_ms < -3_500_000, "{answer:?}");
+        let guest: u64 = ssh.run("date +%s")?.trim().parse()?;
+        let host = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        ensure!(guest.abs_diff(host) < 10, "{guest} and {host}");
+        Ok(())
+    });
+    tally.check("a_file_that_changed_on_the_host_gets_its_time_in_the_guest", || {
+        let time = UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+        call(async || {
+            let mut client = Client::connect(&socket).await?;
+            client.file_changed("/mnt/host/from-host", time).await?;
+            client.file_changed("/etc/passwd", time).await
+        })?;
+        says(ssh, "stat -c %Y /mnt/host/from-host", "1600000000")?;
+        ensure!(ssh.run("stat -c %Y /etc/passwd")?.trim() != "1600000000", "not a share");
+        Ok(())
+    });
+}
+
+fn call<T>(body: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let limit = Duration::from_secs(30);
+    runtime.block_on(async { tokio::time::timeout(limit, body()).await.context("the call")? })
 }
 
 /// A second boot with the same seed and a third with a new instance-id, as Lima starts machines.
