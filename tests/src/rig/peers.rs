@@ -28,16 +28,19 @@ pub fn folder() -> Result<PathBuf> {
     go_is_new_enough()?;
     let version = lima_version(&text).context("go.mod does not name Lima's version")?;
     let package = "github.com/lima-vm/lima/v2/pkg/version.Version";
-    Tool::new("go")
-        .args(["install", "-p", "1", "-ldflags"])
-        .arg(format!("-s -w -X {package}={version}"))
-        .arg("tool")
-        .env("GOBIN", &folder)
-        .env("CGO_ENABLED", "0")
-        .dir(&module)
-        .limit(Duration::from_mins(15))
-        .run()
-        .context("building limactl")?;
+    let install = || {
+        Tool::new("go")
+            .args(["install", "-p", "1", "-ldflags"])
+            .arg(format!("-s -w -X {package}={version}"))
+            .arg("tool")
+            .env("GOBIN", &folder)
+            .env("CGO_ENABLED", "0")
+            .dir(&module)
+            .limit(Duration::from_mins(15))
+            .run()
+    };
+    // The module proxy has its moments; what was fetched and built is kept.
+    install().or_else(|_| install()).context("building limactl")?;
     Ok(folder)
 }
 

@@ -30,6 +30,7 @@ pub fn program() -> Result<PathBuf> {
             .args(["install", "--locked", "--version", VERSION, "--root"])
             .arg(&folder)
             .arg("vhost-device-vsock")
+            .env("CARGO_NET_RETRY", "10")
             .limit(Duration::from_mins(15))
             .run()
             .context("building vhost-device-vsock")?;
