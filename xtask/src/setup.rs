@@ -4,6 +4,8 @@
 mod apt;
 mod need;
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 use nixvm_e2e::rig::arch::Arch;
 
@@ -33,7 +35,7 @@ pub fn prepare(purpose: Purpose) -> Result<()> {
         say("packages: all there");
         return Ok(());
     }
-    let packages: Vec<&str> = missing.iter().map(|need| need.package.as_str()).collect();
+    let packages = packages(&missing);
     match apt::permission(&packages)? {
         apt::Permission::Granted { sudo } => apt::install(&packages, sudo)?,
         apt::Permission::NotAsked(reason) => bail!("{}", list(&missing, &reason)),
@@ -53,12 +55,18 @@ fn missing(purpose: Purpose) -> Result<Vec<Need>> {
     Ok(needs)
 }
 
+/// Each package once: some have two of the programs.
+fn packages(missing: &[Need]) -> Vec<&str> {
+    let packages: BTreeSet<&str> = missing.iter().map(|need| need.package.as_str()).collect();
+    packages.into_iter().collect()
+}
+
 fn list(missing: &[Need], reason: &str) -> String {
     let mut text = format!("some programs are missing, and {reason}:\n");
     for need in missing {
         text += &format!("  {:<28} for {}, package {}\n", need.what(), need.purpose, need.package);
     }
-    let packages: Vec<&str> = missing.iter().map(|need| need.package.as_str()).collect();
+    let packages = packages(missing);
     text += "On Debian or Ubuntu: ";
     text += &apt::command(&packages);
     text += "\nOn other distributions all of this works once the programs are there.";

@@ -1,5 +1,7 @@
 //! Reading what tests print, and counting.
 
+use std::collections::BTreeSet;
+
 use super::watch::Ended;
 
 /// How a layer tells what came out.
@@ -26,8 +28,11 @@ pub struct Tally {
     pub skipped: Vec<String>,
     /// What a sample leaves out.
     pub not_in_this_run: Vec<String>,
-    /// The test of Rust's harness whose output is being read.
-    shown: String,
+    /// Of the program that runs now: its tests that passed. Some run themselves once more inside a
+    /// namespace, and are then printed twice.
+    seen: BTreeSet<String>,
+    /// And what it said to be skipped.
+    said: BTreeSet<String>,
 }
 
 impl Tally {
@@ -35,9 +40,8 @@ impl Tally {
     pub fn count(&mut self, format: Format, line: &str) -> bool {
         if let Some(rest) = line.strip_prefix("SKIP ") {
             self.skipped.push(rest.to_owned());
-            if format == Format::Libtest && self.is_shown(rest) {
-                self.passed = self.passed.saturating_sub(1);
-            }
+            let name = rest.split_once(": ").map_or(rest, |(name, _)| name);
+            self.said.insert(name.to_owned());
             return true;
         }
         if let Some(rest) = line.strip_prefix("not in this run: ") {
@@ -55,6 +59,7 @@ impl Tally {
 
     /// Takes the end into account: a program that ends badly has failed, whatever it counted.
     pub fn close(&mut self, format: Format, name: &str, ended: &Ended) {
+        self.settle();
         match ended {
             Ended::Well if format == Format::One => self.passed += 1,
             Ended::Badly(how) if self.failed.is_empty() => {
@@ -74,22 +79,26 @@ impl Tally {
 
     /// Rust's own harness knows no skips and counts a test that skips itself as passed. One that only
     /// leaves out some of its cases names those, and has passed.
-    fn is_shown(&self, skip: &str) -> bool {
-        let name = skip.split_once(": ").map_or(skip, |(name, _)| name);
-        self.shown == name || self.shown.ends_with(&format!("::{name}"))
+    fn settle(&mut self) {
+        let said = std::mem::take(&mut self.said);
+        let skipped = |name: &String| said.contains(name.rsplit("::").next().unwrap_or(name));
+        let passed = std::mem::take(&mut self.seen).iter().filter(|name| !skipped(name)).count();
+        self.passed += passed as u64;
     }
 
     fn libtest(&mut self, line: &str) -> bool {
-        if let Some(name) = line.strip_prefix("---- ").and_then(|l| l.strip_suffix(" stdout ----"))
-        {
-            name.clone_into(&mut self.shown);
+        // Only a test that runs itself leaves others out.
+        if line.starts_with("test result: ") && line.contains("; 0 filtered out") {
+            self.settle();
         }
         let Some((name, result)) = line.strip_prefix("test ").and_then(|l| l.rsplit_once(" ... "))
         else {
             return line.starts_with("error") || line.contains("panicked at");
         };
         match result {
-            "ok" => self.passed += 1,
+            "ok" => {
+                self.seen.insert(name.to_owned());
+            }
             "FAILED" => self.failed.push(name.to_owned()),
             _ => {
                 let reason = result.strip_prefix("ignored").unwrap_or(result);
@@ -139,6 +148,7 @@ mod tests {
         for line in text.lines() {
             tally.count(format, line);
         }
+        tally.settle();
         (tally.passed, tally.failed, tally.skipped, tally.not_in_this_run)
     }
 
@@ -152,6 +162,14 @@ mod tests {
                     ---- c stdout ----\nSKIP c: no Go\n---- a::b stdout ----\nSKIP fat: no mkfs\n";
         let skipped = strings(&["e: no KVM", "c: no Go", "fat: no mkfs"]);
         assert_eq!(counted(Format::Libtest, text), (1, strings(&["d"]), skipped, vec![]));
+    }
+
+    #[test]
+    fn a_test_that_runs_itself_is_counted_once_and_a_namesake_too() {
+        let text = "running 2 tests\nrunning 1 test\ntest a ... ok\ntest result: ok. 1 passed; 0 \
+                    failed; 1 filtered out\ntest a ... ok\ntest b ... ok\ntest result: ok. 2 passed; \
+                    0 filtered out\nrunning 1 test\ntest a ... ok\ntest result: ok. 0 filtered out\n";
+        assert_eq!(counted(Format::Libtest, text).0, 3);
     }
 
     #[test]
