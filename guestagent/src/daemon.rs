@@ -3,20 +3,22 @@
 use crate::cli::Settings;
 use crate::listen::{Endpoint, ListenError};
 use crate::port::{store::Store, table::Table};
-use crate::rpc::Agent;
+use crate::rpc::{Agent, FileEvents};
 use crate::server;
+use crate::tunnel::policy::Policy;
 use crate::watch::{self, sock_diag::SockDiag};
 use sd_notify::NotifyState;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// More than any task's own grace; what is left then ends with the process.
-const GRACE: Duration = Duration::from_secs(4);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -36,7 +38,7 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     let agent = start(&settings, &tasks, &stop)?;
     tracing::info!(address = %settings.address, version = env!("CARGO_PKG_VERSION"), "listening");
     tell_systemd(NotifyState::Ready);
-    server::serve(&endpoint, agent, &tasks, &stop).await;
+    server::serve(&endpoint, agent).await;
     tell_systemd(NotifyState::Stopping);
     finish(&tasks).await;
     Ok(())
@@ -47,7 +49,7 @@ fn start(
     settings: &Settings,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> Result<Agent, DaemonError> {
+) -> Result<Rc<Agent>, DaemonError> {
     let sockets = SockDiag::open().map_err(DaemonError::SockDiag)?;
     // Watch before the first dump: what changes in between is then a hint.
     let watch = watch::start(settings.tick, tasks, stop);
@@ -58,7 +60,10 @@ fn start(
     let keeper = store.clone();
     let until = stop.clone();
     tasks.spawn(async move { keeper.keep(until).await });
-    Ok(Agent { snapshots, store, tasks: tasks.clone(), stop: stop.clone() })
+    let file_events = FileEvents::start(tasks, stop);
+    let policy = Rc::new(Policy::new(settings.address.owner()));
+    let (tasks, stop) = (tasks.clone(), stop.clone());
+    Ok(Rc::new(Agent { snapshots, store, file_events, policy, tasks, stop }))
 }
 
 fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, DaemonError> {

@@ -13,6 +13,7 @@
 pub mod cli;
 pub mod daemon;
 pub mod duration;
+pub mod grpc;
 pub mod http2;
 pub mod listen;
 pub mod port;

@@ -35,6 +35,16 @@ pub enum Address {
     },
 }
 
+impl Address {
+    /// The user whom the command line names as the agent's owner.
+    pub fn owner(&self) -> Option<u32> {
+        match self {
+            Self::Unix { owner, .. } => Some(*owner),
+            Self::Vsock { .. } => None,
+        }
+    }
+}
+
 /// An open listener.
 #[derive(Debug)]
 pub enum Endpoint {

@@ -46,7 +46,8 @@ fn log(debug: bool) {
 fn serve(arguments: Daemon) -> Result<(), Box<dyn Error>> {
     let settings = arguments.settings(|name| std::env::var(name).ok())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(daemon::run(settings))?)
+    let local = tokio::task::LocalSet::new();
+    Ok(local.block_on(&runtime, daemon::run(settings))?)
 }
 
 fn ports(arguments: &Ports) -> Result<(), Box<dyn Error>> {

@@ -10,31 +10,44 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, Streaming};
+use tokio_util::task::TaskTracker;
 
 const SHARED: [&[u8]; 3] = [b"9p", b"virtiofs", b"fuse.sshfs"];
 
-/// Takes messages until the host closes the stream or the agent stops.
-///
-/// # Errors
-/// The stream broke.
-pub async fn follow(
-    mut messages: Streaming<Inotify>,
-    stop: &CancellationToken,
-) -> Result<(), Status> {
-    while let Some(Some(message)) =
-        stop.run_until_cancelled(messages.message()).await.transpose()?
-    {
-        // A share can be slow or hang: nothing else may wait for it.
-        let touched = tokio::task::spawn_blocking(move || touch(&message));
-        match stop.run_until_cancelled(touched).await {
-            Some(Ok(Err(error))) => tracing::warn!(%error, "file time not set"),
-            Some(Err(error)) => tracing::warn!(%error, "file time not set"),
-            Some(Ok(Ok(()))) | None => {}
+/// Messages that wait for a slow share.
+const QUEUE: usize = 1024;
+
+/// The way to the one who sets the times.
+#[derive(Debug, Clone)]
+pub struct FileEvents(mpsc::Sender<Inotify>);
+
+impl FileEvents {
+    /// Starts to take messages.
+    pub fn start(tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+        let (sender, mut messages) = mpsc::channel::<Inotify>(QUEUE);
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            while let Some(Some(message)) = stop.run_until_cancelled(messages.recv()).await {
+                // A share can be slow or hang: nothing else may wait for it.
+                let touched = tokio::task::spawn_blocking(move || touch(&message));
+                match stop.run_until_cancelled(touched).await {
+                    Some(Ok(Err(error))) => tracing::warn!(%error, "file time not set"),
+                    Some(Err(error)) => tracing::warn!(%error, "file time not set"),
+                    Some(Ok(Ok(()))) | None => {}
+                }
+            }
+        });
+        Self(sender)
+    }
+
+    /// Hands over a message; one too many is dropped.
+    pub fn push(&self, message: Inotify) {
+        if self.0.try_send(message).is_err() {
+            tracing::debug!("file event dropped");
         }
     }
-    Ok(())
 }
 
 fn touch(message: &Inotify) -> Result<(), TouchError> {

@@ -1,0 +1,145 @@
+//! Who a tunnel is dialled for, and what it may not reach.
+//!
+//! For a peer that is a user of the guest, that user. For the host, the owner
+//! that the command line or the settings name, else the user of Lima's medium.
+//! Without one, TCP and UDP are dialled as `nobody`, and Unix sockets, which
+//! would be judged by a user's rights, not at all.
+
+use super::decode::Handshake;
+use super::dial::{self, DialError, Target};
+use super::owner::Owner;
+use super::socket::Socket;
+use std::cell::RefCell;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Where Lima's medium is mounted for as long as the guest runs.
+const LIMA_ENV: &str = "/mnt/lima-cidata/lima.env";
+
+/// What holds for all tunnels of an agent.
+#[derive(Debug)]
+pub struct Policy {
+    owner: Option<u32>,
+    etc: PathBuf,
+    lima_env: PathBuf,
+    known: RefCell<Vec<Known>>,
+}
+
+/// A user as the account files had it at some state of theirs.
+#[derive(Debug)]
+struct Known {
+    uid: Option<u32>,
+    stamps: [Stamp; 2],
+    owner: Owner,
+}
+
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+impl Policy {
+    /// For an agent whose owner is named; root is none.
+    pub fn new(owner: Option<u32>) -> Self {
+        Self {
+            owner: owner.filter(|uid| *uid != 0),
+            etc: "/etc".into(),
+            lima_env: LIMA_ENV.into(),
+            known: RefCell::default(),
+        }
+    }
+
+    /// Begins to connect to what the host named. `peer` is the user who asks,
+    /// where that is not the host.
+    ///
+    /// # Errors
+    /// Not allowed, no such target, or nobody there.
+    pub fn dial(&self, peer: Option<u32>, wanted: &Handshake) -> Result<Socket, DialError> {
+        let target = Target::parse(&wanted.protocol, &wanted.target)?;
+        let uid = peer.filter(|uid| *uid != 0).or(self.owner).or_else(|| lima_uid(&self.lima_env));
+        if let (None, Target::Unix(_)) = (uid, &target) {
+            let reason = "no owner is known by whose rights it could be judged".into();
+            return Err(DialError::Denied { target: target.to_string(), reason });
+        }
+        let owner = self.find(uid).map_err(|source| DialError::Rights { source })?;
+        dial::dial(&target, &owner)
+    }
+
+    /// The rights of a user, read again when the account files have changed.
+    fn find(&self, uid: Option<u32>) -> io::Result<Owner> {
+        let stamps = ["passwd", "group"].map(|name| stamp(&self.etc.join(name)));
+        let mut known = self.known.borrow_mut();
+        known.retain(|known| known.stamps == stamps);
+        if let Some(found) = known.iter().find(|known| known.uid == uid) {
+            return Ok(found.owner.clone());
+        }
+        let owner = match uid {
+            Some(uid) => Owner::find(uid, &self.etc)?,
+            None => Owner::nobody(&self.etc)?,
+        };
+        known.push(Known { uid, stamps, owner: owner.clone() });
+        Ok(owner)
+    }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
+}
+
+/// `LIMA_CIDATA_UID` of a file that root owns.
+fn lima_uid(path: &Path) -> Option<u32> {
+    // Absent is the usual case of other hosts, and unreadable is no owner either.
+    let meta = std::fs::metadata(path).ok().filter(|meta| meta.uid() == 0)?;
+    let text = std::fs::read_to_string(path).ok().filter(|_| meta.is_file())?;
+    let uid = text.lines().find_map(|line| line.trim().strip_prefix("LIMA_CIDATA_UID="))?;
+    uid.parse().ok().filter(|uid| *uid != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(owner: Option<u32>, folder: &Path) -> Policy {
+        Policy { etc: folder.into(), lima_env: folder.join("lima.env"), ..Policy::new(owner) }
+    }
+
+    #[test]
+    fn without_an_owner_unix_sockets_are_refused() {
+        let folder = tempfile::tempdir().expect("folder");
+        let wanted =
+            Handshake { protocol: "unix".into(), target: "/run/x".into(), ..Handshake::default() };
+        for owner in [None, Some(0)] {
+            let refused = policy(owner, folder.path()).dial(Some(0), &wanted).expect_err("refused");
+            let expected = "dial unix /run/x: no owner is known by whose rights it could be judged";
+            assert_eq!(refused.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn the_user_of_limas_medium_is_the_last_choice() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("lima.env");
+        assert_eq!(lima_uid(&file), None);
+        for (text, expected) in [
+            ("LIMA_CIDATA_NAME=x\nLIMA_CIDATA_UID=501\n", Some(501)),
+            ("LIMA_CIDATA_UID=0\n", None),
+            ("LIMA_CIDATA_UID=me\n", None),
+            ("", None),
+        ] {
+            std::fs::write(&file, text).expect("file");
+            let ours = rustix::process::getuid().is_root();
+            assert_eq!(lima_uid(&file), expected.filter(|_| ours), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_is_joined_counts_from_the_next_dial_on() {
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::write(folder.path().join("passwd"), "me:x:501:20::/:/bin/sh\n").expect("passwd");
+        std::fs::write(folder.path().join("group"), "docker:x:991:\n").expect("group");
+        let policy = policy(Some(501), folder.path());
+        let before = policy.find(Some(501)).expect("user");
+        std::fs::write(folder.path().join("group"), "docker:x:991:me\n").expect("group");
+        assert_ne!(policy.find(Some(501)).expect("user"), before);
+        assert_eq!(policy.known.borrow().len(), 1);
+    }
+}
