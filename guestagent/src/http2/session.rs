@@ -6,14 +6,15 @@
 //! Whoever uses it answers for each range with [`Session::release`] once its
 //! bytes have gone where they belong, which is what opens the stream's window.
 
-use super::frame::{self, Code, HEAD, Head, PAYLOAD, PREFACE, flag, kind, setting};
+use super::frame::{Code, HEAD, Head, PAYLOAD, PREFACE, flag, kind};
 use super::hpack::Decoder;
 use flow::{Flow, Windows};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 
+mod control;
 mod flow;
+mod outgoing;
 
 /// The most of a request's header block. Lima's host sends less than 200 bytes.
 const BLOCK: usize = 16 * 1024;
@@ -227,197 +228,9 @@ impl Session {
         stream % 2 == 1 && stream <= self.last
     }
 
-    fn control(&mut self, head: Head, payload: &[u8], out: &mut Vec<u8>) -> Step {
-        if let Some(block) = &self.block
-            && (head.kind, head.stream) != (kind::CONTINUATION, block.stream)
-        {
-            return Err(broken("a header block that is not continued"));
-        }
-        match head.kind {
-            kind::HEADERS => self.headers(head, payload, out),
-            kind::CONTINUATION => self.continuation(head, payload, out),
-            kind::RST_STREAM => self.reset_by_host(head, payload),
-            kind::SETTINGS => self.settings(head, payload, out),
-            kind::PING => ping(head, payload, out),
-            kind::WINDOW_UPDATE => self.window_update(head, payload, out),
-            kind::PUSH_PROMISE => Err(broken("a promise of a client")),
-            // PRIORITY and GOAWAY ask for nothing; unknown types are to be ignored.
-            _ => Ok(None),
-        }
-    }
-
-    fn headers(&mut self, head: Head, payload: &[u8], out: &mut Vec<u8>) -> Step {
-        let mut bytes = payload;
-        if head.has(flag::PADDED) {
-            let (padding, rest) = bytes.split_first().ok_or(broken("no pad length"))?;
-            let length = rest.len().checked_sub(usize::from(*padding));
-            bytes = rest.get(..length.ok_or(broken("padding above the frame"))?).unwrap_or(rest);
-        }
-        if head.has(flag::PRIORITY) {
-            bytes = bytes.get(5..).ok_or(broken("no priority"))?;
-        }
-        let ends = head.has(flag::END_STREAM);
-        self.block = Some(Block { stream: head.stream, ends, bytes: bytes.into() });
-        if head.has(flag::END_HEADERS) { self.request(out) } else { Ok(None) }
-    }
-
-    fn continuation(&mut self, head: Head, payload: &[u8], out: &mut Vec<u8>) -> Step {
-        let block = self.block.as_mut().ok_or(broken("a continuation of nothing"))?;
-        if block.bytes.len() + payload.len() > BLOCK {
-            return Err(fault(Code::EnhanceYourCalm, "a header block above 16 KiB"));
-        }
-        block.bytes.extend(payload);
-        if head.has(flag::END_HEADERS) { self.request(out) } else { Ok(None) }
-    }
-
-    /// A whole header block: a new request, or the trailers of one.
-    fn request(&mut self, out: &mut Vec<u8>) -> Step {
-        let Some(Block { stream, ends, bytes }) = self.block.take() else { return Ok(None) };
-        let mut request = Request::default();
-        let read = self.decoder.decode(&bytes, |name, value| match name {
-            b":path" => request.path = value.into(),
-            b"content-type" => request.grpc = value.starts_with(b"application/grpc"),
-            _ => {}
-        });
-        read.map_err(|_| fault(Code::Compression, "a header block that cannot be read"))?;
-        if self.streams.contains_key(&stream) {
-            return if ends { Ok(self.half_close(stream)) } else { Err(broken("headers twice")) };
-        }
-        if self.was(stream) {
-            return Ok(None);
-        }
-        if stream.is_multiple_of(2) {
-            return Err(broken("a request on a stream that is not the client's"));
-        }
-        self.last = stream;
-        if self.draining || self.streams.len() >= self.limit {
-            frame::put_reset(out, stream, Code::Refused);
-            return Ok(None);
-        }
-        self.streams.insert(stream, self.windows.stream());
-        if ends {
-            // A body of no bytes: its end is told after the request.
-            self.data = Some(Data { stream, left: 0, padding: 0, ends, dead: false });
-        }
-        Ok(Some(Event::Request { stream, request }))
-    }
-
     fn half_close(&mut self, stream: u32) -> Option<Event> {
         self.streams.get_mut(&stream)?.ended = true;
         Some(Event::Ended { stream })
-    }
-
-    fn reset_by_host(&mut self, head: Head, payload: &[u8]) -> Step {
-        if payload.len() != 4 {
-            return Err(fault(Code::FrameSize, "a reset of a wrong size"));
-        }
-        if let Some(flow) = self.streams.remove(&head.stream) {
-            self.windows.gone(&flow);
-            return Ok(Some(Event::Reset { stream: head.stream }));
-        }
-        if self.was(head.stream) {
-            return Ok(None);
-        }
-        Err(broken("a reset of a stream that never began"))
-    }
-
-    fn settings(&mut self, head: Head, payload: &[u8], out: &mut Vec<u8>) -> Step {
-        let (settings, rest) = payload.as_chunks::<6>();
-        if head.stream != 0 || !rest.is_empty() || (head.has(flag::ACK) && !payload.is_empty()) {
-            return Err(fault(Code::FrameSize, "settings of a wrong form"));
-        }
-        if head.has(flag::ACK) {
-            self.windows.confirm(self.streams.values_mut());
-            return Ok(None);
-        }
-        for [n, m, value @ ..] in settings {
-            let value = u32::from_be_bytes(*value);
-            if u16::from_be_bytes([*n, *m]) == setting::INITIAL_WINDOW_SIZE {
-                self.windows.set_initial(value, self.streams.values_mut())?;
-            }
-        }
-        frame::put(out, kind::SETTINGS, flag::ACK, 0, &[]);
-        Ok(Some(Event::Unblocked))
-    }
-
-    fn window_update(&mut self, head: Head, payload: &[u8], out: &mut Vec<u8>) -> Step {
-        let bytes = payload.first_chunk().filter(|_| payload.len() == 4);
-        let bytes = bytes.ok_or(fault(Code::FrameSize, "a window update of a wrong size"))?;
-        let increment = u32::from_be_bytes(*bytes) & 0x7fff_ffff;
-        if head.stream == 0 {
-            self.windows.open(increment)?;
-            return Ok(Some(Event::Unblocked));
-        }
-        match self.streams.get_mut(&head.stream).map(|flow| flow.open(increment)) {
-            Some(true) => Ok(Some(Event::Unblocked)),
-            Some(false) => {
-                self.reset(head.stream, Code::FlowControl, out);
-                Ok(Some(Event::Reset { stream: head.stream }))
-            }
-            None if self.was(head.stream) => Ok(None),
-            None => Err(broken("a window of a stream that never began")),
-        }
-    }
-
-    /// Says that so many bytes of a stream's data have gone on their way.
-    pub fn release(&mut self, stream: u32, length: usize, out: &mut Vec<u8>) {
-        if let Entry::Occupied(mut flow) = self.streams.entry(stream)
-            && let Some(increment) = self.windows.release(flow.get_mut(), length, out)
-        {
-            frame::put_window_update(out, stream, increment);
-        }
-    }
-
-    /// How many bytes may be sent on a stream now.
-    pub fn room(&self, stream: u32) -> usize {
-        self.streams.get(&stream).map_or(0, |flow| self.windows.room(flow))
-    }
-
-    /// Counts data that is sent: of both windows.
-    pub fn sent(&mut self, stream: u32, length: usize) {
-        if let Some(flow) = self.streams.get_mut(&stream) {
-            self.windows.sent(flow, length);
-        }
-    }
-
-    /// Forgets a stream whose last frame from us has `END_STREAM`. A host that
-    /// has not sent all is told that nobody listens.
-    pub fn finish(&mut self, stream: u32, out: &mut Vec<u8>) {
-        if let Some(flow) = self.streams.remove(&stream) {
-            self.windows.gone(&flow);
-            if !flow.ended {
-                frame::put_reset(out, stream, Code::None);
-            }
-        }
-    }
-
-    /// Ends a stream without an answer.
-    pub fn reset(&mut self, stream: u32, code: Code, out: &mut Vec<u8>) {
-        if let Some(flow) = self.streams.remove(&stream) {
-            self.windows.gone(&flow);
-            frame::put_reset(out, stream, code);
-        }
-    }
-
-    /// Says that no new request is taken, and why the connection ends.
-    pub fn goaway(&mut self, code: Code, out: &mut Vec<u8>) {
-        self.draining = true;
-        frame::put_goaway(out, self.last, code);
-    }
-
-    /// Bytes of all streams that have not been released.
-    pub fn held(&self) -> usize {
-        self.windows.held()
-    }
-
-    /// The stream that holds most of them.
-    pub fn hog(&self) -> Option<u32> {
-        self.streams.iter().max_by_key(|(_, flow)| flow.held).map(|(stream, _)| *stream)
-    }
-
-    /// Streams that are open.
-    pub fn open(&self) -> usize {
-        self.streams.len()
     }
 }
 
@@ -433,16 +246,6 @@ impl Data {
         let end_to_tell = self.ends && !self.dead && body > 0;
         (self.left + self.padding > 0 || end_to_tell).then_some(self)
     }
-}
-
-fn ping(head: Head, payload: &[u8], out: &mut Vec<u8>) -> Step {
-    if payload.len() != 8 || head.stream != 0 {
-        return Err(fault(Code::FrameSize, "a ping of a wrong form"));
-    }
-    if !head.has(flag::ACK) {
-        frame::put(out, kind::PING, flag::ACK, 0, payload);
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

@@ -9,22 +9,23 @@ use super::call::Call;
 use super::outbox::Outbox;
 use super::ready::{CallWaker, Ready};
 use super::timers::Timers;
-use super::wire::{Turn, Wire};
-use crate::grpc::Status;
-use crate::http2::frame::Code;
-use crate::http2::session::{Event, Fault, Session};
-use crate::rpc::{Agent, Method};
-use crate::tunnel::{Left, Linger};
+use super::wire::Wire;
+use crate::http2::session::Session;
+use crate::rpc::Agent;
+use crate::tunnel::Linger;
 use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
+
+mod ending;
+mod input;
+mod turns;
 
 /// What is read from the host at once.
 const INBOX: usize = 128 * 1024;
@@ -165,119 +166,6 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
         moved | self.flush(context)
     }
 
-    /// Reads once, and acts on what was read.
-    fn receive(&mut self, context: &mut Context<'_>) -> bool {
-        if !matches!(self.phase, Phase::Serving | Phase::Stopping) || self.outbox.overflows() {
-            return false;
-        }
-        let mut buffer = ReadBuf::new(self.inbox.get_mut(self.filled..).unwrap_or_default());
-        match self.io.as_mut().poll_read(context, &mut buffer) {
-            Poll::Pending => return false,
-            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                self.filled += buffer.filled().len();
-            }
-            Poll::Ready(ended) => {
-                self.disconnected(ended);
-                return true;
-            }
-        }
-        if let Err(fault) = self.act() {
-            tracing::warn!(reason = fault.reason, "connection refused");
-            self.session.goaway(fault.code, &mut self.control);
-            self.leave(Phase::Refusing);
-        }
-        true
-    }
-
-    fn act(&mut self) -> Result<(), Fault> {
-        let mut at = 0;
-        loop {
-            let input = self.inbox.get(at..self.filled).unwrap_or_default();
-            let (taken, event) = self.session.receive(input, &mut self.control)?;
-            match event {
-                Some(Event::Data { stream, range }) => {
-                    self.data(stream, at + range.start..at + range.end);
-                }
-                Some(event) => {
-                    self.write();
-                    self.handle(event);
-                }
-                None if taken == 0 => break,
-                None => {}
-            }
-            at += taken;
-        }
-        self.write();
-        self.inbox.copy_within(at..self.filled, 0);
-        self.filled -= at;
-        if self.session.greeted() && self.phase == Phase::Serving {
-            self.timers.set(OWN, None);
-        }
-        Ok(())
-    }
-
-    fn handle(&mut self, event: Event) {
-        match event {
-            Event::Request { stream, request } => {
-                let method = Method::of(&request.path).filter(|_| request.grpc);
-                let queue = CallWaker::new(&self.ready, stream);
-                let waker = Waker::from(queue.clone());
-                let call = Call::new(method, &self.agent, self.peer);
-                let entry = Entry { call, queue, waker, answered: false, queued: false };
-                self.calls.insert(stream, entry);
-                self.enqueue(stream);
-            }
-            Event::Ended { stream } => {
-                if let Some(entry) = self.calls.get_mut(&stream) {
-                    entry.call.end();
-                }
-                self.enqueue(stream);
-            }
-            Event::Reset { stream } => self.over(stream),
-            Event::Unblocked => {
-                for stream in std::mem::take(&mut self.blocked) {
-                    self.enqueue(stream);
-                }
-            }
-            Event::Data { .. } => {}
-        }
-    }
-
-    /// Gathers a call's data; those of one stream in a row are written at once.
-    fn data(&mut self, stream: u32, range: Range<usize>) {
-        if self.pieces.stream != stream {
-            self.write();
-            self.pieces.stream = stream;
-        }
-        let mut pieces = std::mem::take(&mut self.pieces.ranges);
-        let (length, mut read) = (range.len(), None);
-        self.with(stream, |call, inbox, wire| {
-            read = Some(call.data(inbox, range, &mut pieces, wire));
-        });
-        self.pieces.ranges = pieces;
-        match read {
-            Some(Ok(())) => self.enqueue(stream),
-            Some(Err(status)) => self.end(stream, &status),
-            None => self.session.release(stream, length, &mut self.control),
-        }
-        if self.session.held() > HELD
-            && let Some(hog) = self.session.hog()
-        {
-            tracing::warn!("a stalled tunnel ended, since too much is held by all of them");
-            self.session.reset(hog, Code::EnhanceYourCalm, &mut self.control);
-            self.over(hog);
-        }
-    }
-
-    fn write(&mut self) {
-        let ranges = std::mem::take(&mut self.pieces.ranges);
-        if !ranges.is_empty() {
-            self.with(self.pieces.stream, |call, inbox, wire| call.write(inbox, &ranges, wire));
-        }
-        self.pieces.ranges = ranges;
-        self.pieces.ranges.clear();
-    }
-
     /// Does something with a call and its stream, if they are there.
     fn with<R>(
         &mut self,
@@ -295,114 +183,6 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
         };
         let done = work(&mut entry.call, &self.inbox, &mut wire);
         Some(done)
-    }
-
-    fn enqueue(&mut self, stream: u32) {
-        let queued = self.calls.get_mut(&stream).map(|entry| &mut entry.queued);
-        if queued.is_none_or(|queued| !std::mem::replace(queued, true)) {
-            self.queue.push_back(stream);
-        }
-    }
-
-    /// A turn for each that waits for one now.
-    fn turns(&mut self) -> bool {
-        let mut moved = false;
-        for _ in 0..self.queue.len() {
-            let Some(stream) = self.queue.pop_front() else { break };
-            match self.turn(stream) {
-                Turn::NoRoom => {
-                    self.queue.push_front(stream);
-                    if let Some(entry) = self.calls.get_mut(&stream) {
-                        entry.queued = true;
-                    }
-                    break;
-                }
-                Turn::NoWindow => self.blocked.push(stream),
-                Turn::Again => {
-                    self.enqueue(stream);
-                    moved = true;
-                }
-                Turn::Over => {
-                    self.over(stream);
-                    moved = true;
-                }
-                Turn::Idle => {}
-            }
-        }
-        moved
-    }
-
-    fn turn(&mut self, stream: u32) -> Turn {
-        if let Some(entry) = self.calls.get_mut(&stream) {
-            entry.queued = false;
-            entry.queue.seen();
-        }
-        let turn = self.with(stream, |call, _, wire| (call.poll(wire), call.deadline()));
-        if let Some((turn, deadline)) = turn {
-            self.timers.set(stream, deadline);
-            return turn;
-        }
-        self.leaving(stream);
-        Turn::Idle
-    }
-
-    fn leaving(&mut self, stream: u32) {
-        let Some(leaving) = self.lingers.get_mut(&stream) else { return };
-        leaving.queue.seen();
-        match leaving.linger.poll(&leaving.waker) {
-            Left::Until(time) => self.timers.set(stream, Some(time)),
-            Left::Nothing => {
-                self.timers.set(stream, None);
-                if let Some(Leaving { linger, .. }) = self.lingers.remove(&stream) {
-                    linger.close();
-                }
-            }
-        }
-    }
-
-    fn end(&mut self, stream: u32, status: &Status) {
-        self.with(stream, |_, _, wire| wire.end(status));
-        self.over(stream);
-    }
-
-    /// The stream has gone; what its call still has to do goes on without it.
-    fn over(&mut self, stream: u32) {
-        self.timers.set(stream, None);
-        let Some(Entry { call, queue, waker, .. }) = self.calls.remove(&stream) else { return };
-        if self.pieces.stream == stream {
-            self.pieces.ranges.clear();
-        }
-        let Some(linger) = call.linger() else { return };
-        if self.lingers.len() < LINGERS {
-            self.lingers.insert(stream, Leaving { linger, queue, waker });
-            self.leaving(stream);
-        }
-    }
-
-    fn expire(&mut self, context: &mut Context<'_>) -> bool {
-        let Poll::Ready(now) = self.timers.poll(context) else { return false };
-        while let Some(stream) = self.timers.pop(now) {
-            if stream == OWN {
-                self.own_time_is_over();
-            } else if let Some((turn, deadline)) =
-                self.with(stream, |call, _, wire| (call.expire(now, wire), call.deadline()))
-            {
-                self.timers.set(stream, deadline);
-                if turn == Turn::Over {
-                    self.over(stream);
-                }
-            } else {
-                self.leaving(stream);
-            }
-        }
-        true
-    }
-
-    fn own_time_is_over(&mut self) {
-        if self.phase == Phase::Serving {
-            tracing::info!("peer that did not greet");
-        }
-        self.leave(Phase::Gone);
     }
 
     /// Sends what is there. At the end of a phase nothing more comes.
@@ -426,35 +206,5 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
     fn is_over(&self) -> bool {
         let stopped = self.phase == Phase::Stopping && self.session.open() == 0;
         stopped || self.phase == Phase::Refusing
-    }
-
-    /// No new calls; events and file events end, tunnels have a moment.
-    fn stop(&mut self) {
-        self.phase = Phase::Stopping;
-        self.session.goaway(Code::None, &mut self.control);
-        self.timers.set(OWN, Some(Instant::now() + GRACE));
-        let streams: Vec<_> = self.calls.keys().copied().collect();
-        for stream in streams {
-            self.enqueue(stream);
-        }
-    }
-
-    fn disconnected(&mut self, ended: io::Result<()>) {
-        match ended {
-            Ok(()) => tracing::info!("host disconnected"),
-            Err(error) => tracing::info!(%error, "connection of the host ended"),
-        }
-        self.leave(Phase::Gone);
-    }
-
-    /// All streams are over. What was received still goes to the programs.
-    fn leave(&mut self, phase: Phase) {
-        self.phase = phase;
-        let streams: Vec<_> = self.calls.keys().copied().collect();
-        for stream in streams {
-            self.over(stream);
-        }
-        let until = (phase == Phase::Refusing).then(|| Instant::now() + GRACE);
-        self.timers.set(OWN, until);
     }
 }

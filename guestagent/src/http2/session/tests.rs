@@ -1,6 +1,7 @@
 //! The machine, fed by hand.
 
 use super::*;
+use crate::http2::frame;
 use proptest::prelude::*;
 
 const PATH: &[u8] = b"/GuestService/Tunnel";
