@@ -17,13 +17,22 @@ pub enum Call {
     /// One message in, one out.
     Unary(Unary),
     /// Messages out until either side stops.
-    Events(Receiver<Event>, Body),
+    Events(Events),
     /// Messages in until the host stops.
     FileEvents(Rc<Agent>, Collector, End),
     /// Bytes both ways.
     Tunnel(Box<Tunnel>),
     /// None that we have: ends with this.
     Refused(Status),
+}
+
+/// A call that tells of changes. Nothing is followed for a call that has gone
+/// before it had a turn.
+#[derive(Debug)]
+pub struct Events {
+    agent: Rc<Agent>,
+    events: Option<Receiver<Event>>,
+    answer: Body,
 }
 
 /// Whether the host has sent all.
@@ -54,7 +63,9 @@ impl Call {
                 let agent = agent.clone();
                 Self::Unary(Unary { agent, method, request, end: End::Ahead, answer })
             }
-            Some(Method::Events) => Self::Events(agent.events(), answer),
+            Some(Method::Events) => {
+                Self::Events(Events { agent: agent.clone(), events: None, answer })
+            }
             Some(Method::FileEvents) => Self::FileEvents(agent.clone(), request, End::Ahead),
             Some(Method::Tunnel) => Self::Tunnel(Box::new(Tunnel::new(agent.policy.clone(), peer))),
             None => Self::Refused(Status::new(Code::Unimplemented, "unknown method")),
@@ -77,7 +88,7 @@ impl Call {
             Self::Tunnel(tunnel) => return tunnel.read(inbox, range, pieces, wire),
             Self::Unary(unary) => Some(&mut unary.request),
             Self::FileEvents(_, messages, _) => Some(messages),
-            Self::Events(..) | Self::Refused(_) => None,
+            Self::Events(_) | Self::Refused(_) => None,
         };
         wire.release(range.len());
         match (collector, inbox.get(range)) {
@@ -99,7 +110,7 @@ impl Call {
             Self::Unary(unary) => unary.end = End::Seen,
             Self::FileEvents(_, _, end) => *end = End::Seen,
             Self::Tunnel(tunnel) => tunnel.end(),
-            Self::Events(..) | Self::Refused(_) => {}
+            Self::Events(_) | Self::Refused(_) => {}
         }
     }
 
@@ -108,7 +119,7 @@ impl Call {
         let status = match self {
             Self::Tunnel(tunnel) => return tunnel.poll(wire),
             Self::Unary(unary) => unary.poll(wire),
-            Self::Events(events, body) => follow(events, body, wire),
+            Self::Events(events) => events.poll(wire),
             Self::FileEvents(agent, messages, end) => pass_on(agent, messages, *end, wire),
             Self::Refused(status) => Err(status.clone()),
         };
@@ -154,25 +165,24 @@ impl Unary {
     }
 }
 
-fn no_message() -> Status {
-    Status::new(Code::Internal, "the request has no message")
-}
-
-fn follow(
-    events: &mut Receiver<Event>,
-    body: &mut Body,
-    wire: &mut Wire<'_>,
-) -> Result<Turn, Status> {
-    loop {
-        if let Some(turn) = body.send(wire) {
-            return Ok(turn);
-        }
-        match events.poll_recv(&mut Context::from_waker(wire.waker)) {
-            Poll::Pending => return Ok(Turn::Idle),
-            Poll::Ready(Some(event)) => body.push(&grpc::message(&event)),
-            Poll::Ready(None) => return Err(Status::ok()),
+impl Events {
+    fn poll(&mut self, wire: &mut Wire<'_>) -> Result<Turn, Status> {
+        let events = self.events.get_or_insert_with(|| self.agent.events());
+        loop {
+            if let Some(turn) = self.answer.send(wire) {
+                return Ok(turn);
+            }
+            match events.poll_recv(&mut Context::from_waker(wire.waker)) {
+                Poll::Pending => return Ok(Turn::Idle),
+                Poll::Ready(Some(event)) => self.answer.push(&grpc::message(&event)),
+                Poll::Ready(None) => return Err(Status::ok()),
+            }
         }
     }
+}
+
+fn no_message() -> Status {
+    Status::new(Code::Internal, "the request has no message")
 }
 
 fn pass_on(

@@ -142,4 +142,42 @@ mod tests {
         assert_ne!(policy.find(Some(501)).expect("user"), before);
         assert_eq!(policy.known.borrow().len(), 1);
     }
+
+    /// Sockets that each one of two users may open, dialled for both by two
+    /// threads at once: every server sees its own user, every time.
+    #[test]
+    fn two_owners_at_once_never_get_each_others_rights() {
+        if !rustix::process::geteuid().is_root() {
+            return println!("SKIP two_owners_at_once_never_get_each_others_rights: needs root");
+        }
+        let folder = tempfile::tempdir().expect("folder");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode;
+        std::fs::set_permissions(folder.path(), mode(0o755)).expect("mode");
+        std::thread::scope(|scope| {
+            for uid in [501, 502] {
+                let path = folder.path().join(uid.to_string());
+                let server = std::os::unix::net::UnixListener::bind(&path).expect("socket");
+                std::os::unix::fs::chown(&path, Some(uid), None).expect("owner");
+                std::fs::set_permissions(&path, mode(0o600)).expect("mode");
+                scope.spawn(move || {
+                    let runtime =
+                        tokio::runtime::Builder::new_current_thread().enable_all().build();
+                    let _entered = runtime.as_ref().expect("runtime").enter();
+                    let policy = Policy::new(None);
+                    let protocol = "unix".to_owned();
+                    let target = path.display().to_string();
+                    let wanted = Handshake { protocol, target, ..Handshake::default() };
+                    for _ in 0..500 {
+                        let _socket = policy.dial(Some(uid), &wanted).expect("own socket");
+                        let (stream, _) = server.accept().expect("connection");
+                        let seen = rustix::net::sockopt::socket_peercred(&stream).expect("peer");
+                        assert_eq!(seen.uid.as_raw(), uid);
+                        let other = Some(if uid == 501 { 502 } else { 501 });
+                        let refused = policy.dial(other, &wanted).expect_err("the other's socket");
+                        assert!(refused.to_string().ends_with("permission denied"), "{refused}");
+                    }
+                });
+            }
+        });
+    }
 }

@@ -64,11 +64,19 @@ pub struct Daemon {
 
 impl Daemon {
     pub async fn start() -> Self {
-        Self::start_in(tempfile::tempdir().expect("folder")).await
+        Self::start_with(&[]).await
+    }
+
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        Self::start_as(arguments, tempfile::tempdir().expect("folder")).await
+    }
+
+    pub async fn start_in(folder: TempDir) -> Self {
+        Self::start_as(&[], folder).await
     }
 
     /// Returns when the daemon says that it is ready, as to systemd.
-    pub async fn start_in(folder: TempDir) -> Self {
+    async fn start_as(arguments: &[&str], folder: TempDir) -> Self {
         let ready = folder.path().join("notify.sock");
         let _ = std::fs::remove_file(&ready);
         let notified = UnixDatagram::bind(&ready).expect("notify socket");
@@ -77,6 +85,7 @@ impl Daemon {
             .arg(folder.path().join("run"))
             .arg("--socket-path")
             .arg(folder.path().join("ga.sock"))
+            .args(arguments)
             .env("NOTIFY_SOCKET", &ready)
             .stdin(Stdio::null())
             .spawn()
@@ -101,6 +110,14 @@ impl Daemon {
         let endpoint = Endpoint::from_static("http://guest");
         let channel = endpoint.connect_with_connector(connect).await.expect("channel");
         GuestServiceClient::new(channel)
+    }
+
+    /// The most memory that it has had, in KiB.
+    pub fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the daemon runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
