@@ -8,6 +8,7 @@ use crate::server;
 use crate::tunnel::policy::Policy;
 use crate::watch::{self, sock_diag::SockDiag};
 use sd_notify::NotifyState;
+use std::cell::RefCell;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -61,9 +62,10 @@ fn start(
     let until = stop.clone();
     tasks.spawn(async move { keeper.keep(until).await });
     let file_events = FileEvents::start(tasks, stop);
+    let clock = RefCell::default();
     let policy = Rc::new(Policy::new(settings.address.owner()));
     let (tasks, stop) = (tasks.clone(), stop.clone());
-    Ok(Rc::new(Agent { snapshots, store, file_events, policy, tasks, stop }))
+    Ok(Rc::new(Agent { snapshots, store, file_events, clock, policy, tasks, stop }))
 }
 
 fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, DaemonError> {

@@ -11,6 +11,7 @@
 //! `daemon` reads top to bottom as the life of the process.
 
 pub mod cli;
+pub mod clock;
 pub mod daemon;
 pub mod duration;
 pub mod grpc;

@@ -1,8 +1,10 @@
 //! The service: what each method does, without its way over the wire.
 
+use crate::clock::Clock;
 use crate::port::{Snapshot, store::Store};
 use crate::proto::{Event, Info, Inotify, TimeSyncResponse};
 use crate::tunnel::policy::Policy;
+use std::cell::RefCell;
 use std::rc::Rc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +13,6 @@ use tokio_util::task::TaskTracker;
 mod events;
 mod info;
 mod inotify;
-mod time;
 
 pub use inotify::FileEvents;
 
@@ -53,6 +54,8 @@ pub struct Agent {
     pub store: Store,
     /// Takes the times of files that changed on the host.
     pub file_events: FileEvents,
+    /// The guest's clock.
+    pub clock: RefCell<Clock>,
     /// Whom tunnels are dialled for.
     pub policy: Rc<Policy>,
     /// The owner of every task.
@@ -79,6 +82,6 @@ impl Agent {
 
     /// Compares the clocks, and corrects the guest's.
     pub fn sync_time(&self, host: Option<prost_types::Timestamp>) -> TimeSyncResponse {
-        time::sync(host)
+        self.clock.borrow_mut().sync(host)
     }
 }
