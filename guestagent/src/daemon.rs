@@ -1,9 +1,10 @@
 //! The life of the daemon: listen, watch, serve, stop within a few seconds.
 
 use crate::cli::Settings;
+use crate::file_events::FileEvents;
 use crate::listen::{Endpoint, ListenError};
 use crate::port::{store::Store, table::Table};
-use crate::rpc::{Agent, FileEvents};
+use crate::rpc::Agent;
 use crate::server;
 use crate::tunnel::policy::Policy;
 use crate::watch::{self, sock_diag::SockDiag};

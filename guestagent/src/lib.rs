@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod daemon;
 pub mod duration;
+pub mod file_events;
 pub mod grpc;
 pub mod http2;
 pub mod listen;

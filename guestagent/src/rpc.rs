@@ -1,6 +1,7 @@
 //! The service: what each method does, without its way over the wire.
 
 use crate::clock::Clock;
+use crate::file_events::FileEvents;
 use crate::port::{Snapshot, store::Store};
 use crate::proto::{Event, Info, Inotify, TimeSyncResponse};
 use crate::tunnel::policy::Policy;
@@ -12,9 +13,6 @@ use tokio_util::task::TaskTracker;
 
 mod events;
 mod info;
-mod inotify;
-
-pub use inotify::FileEvents;
 
 /// The methods of the service. There is no package: see the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
