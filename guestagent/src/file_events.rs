@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 pub mod mounts;
 mod queue;
-mod reason;
+pub mod reason;
 mod touch;
 mod warnings;
 
@@ -99,7 +99,7 @@ impl FileEvents {
     fn accept(&self, path: &Path, time: Option<Timestamp>) -> Result<(), Reason> {
         let time = checked(time)?;
         let mut state = self.state();
-        let Some((share, relative)) = state.mounts.find(path)? else { return Ok(()) };
+        let Some((share, relative)) = state.mounts.table()?.find(path)? else { return Ok(()) };
         if let Some(queue) = state.queues.get_mut(&share.id) {
             return queue.put(relative, time);
         }

@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod destroy;
-mod format;
-mod perf;
+pub mod format;
+pub mod perf;
 pub mod sock_diag;
-mod tracepoint;
+pub mod tracepoint;
 
 /// Hints that may wait. More of them wait in the kernel's own buffers.
 const QUEUE: usize = 64;

@@ -7,10 +7,10 @@
 
 use super::reason::Reason;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 const TABLE: &str = "/proc/thread-self/mountinfo";
@@ -27,25 +27,29 @@ pub struct Share {
 
 /// A line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mount {
+struct Mount {
     share: Share,
     parent: u64,
     is_share: bool,
     read_only: bool,
 }
 
-/// The shares, and what is mounted on them.
+/// The shares of a table, and the mounts below them, which are no part of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table(Vec<Mount>);
+
+/// The table of now.
 #[derive(Debug)]
 pub struct Mounts {
     types: &'static [&'static str],
     file: Option<File>,
-    known: Vec<Mount>,
+    table: Table,
 }
 
 impl Mounts {
-    /// Of these types of file systems. Nothing is read yet.
+    /// With shares of these types. Nothing is read yet.
     pub fn new(types: &'static [&'static str]) -> Self {
-        Self { types, file: None, known: Vec::new() }
+        Self { types, file: None, table: Table::default() }
     }
 
     /// Reads the table anew next time.
@@ -53,17 +57,13 @@ impl Mounts {
         self.file = None;
     }
 
-    /// The share that holds a path, and the path below it. `None` if the share is
-    /// read-only: the host's fault, it means nothing for others.
-    pub fn find(&mut self, path: &Path) -> Result<Option<(Share, PathBuf)>, Reason> {
-        if !is_plain(path) {
-            return Err(Reason::NotAbsolute);
-        }
+    /// The table, read anew if it has changed.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn table(&mut self) -> Result<&Table, Reason> {
         self.refresh().map_err(Reason::Mounts)?;
-        let mount = holder(&self.known, path).filter(|mount| mount.is_share);
-        let mount = mount.ok_or(Reason::NotShared)?;
-        let relative = path.strip_prefix(&mount.share.point).map_err(|_| Reason::NotShared)?;
-        Ok((!mount.read_only).then(|| (mount.share.clone(), relative.to_owned())))
+        Ok(&self.table)
     }
 
     fn refresh(&mut self) -> io::Result<()> {
@@ -75,9 +75,44 @@ impl Mounts {
             Some(file) => file,
             None => File::open(TABLE)?,
         };
-        self.known = shares(&read(&file)?, self.types);
+        self.table = Table::parse(&read(&file)?, self.types);
         self.file = Some(file);
         Ok(())
+    }
+}
+
+impl Table {
+    /// Reads a `mountinfo`. Lines that are none are passed over.
+    pub fn parse(text: &[u8], types: &[&str]) -> Self {
+        let lines = text.split(|byte| *byte == b'\n');
+        let mut mounts: Vec<_> = lines.filter_map(|line| mount(line, types)).collect();
+        let shares = mounts.iter().filter(|mount| mount.is_share);
+        let points: Vec<_> = shares.map(|mount| mount.share.point.clone()).collect();
+        mounts.retain(|mount| points.iter().any(|point| mount.share.point.starts_with(point)));
+        Self(mounts)
+    }
+
+    /// The share that holds a path, and the path below it. `None` if the share is
+    /// read-only: the host's fault, it means nothing for others.
+    ///
+    /// # Errors
+    /// The path is not one of a file on a share.
+    pub fn find(&self, path: &Path) -> Result<Option<(Share, PathBuf)>, Reason> {
+        if !is_plain(path) {
+            return Err(Reason::NotAbsolute);
+        }
+        let mount = self.holder(path).filter(|mount| mount.is_share).ok_or(Reason::NotShared)?;
+        let relative = path.strip_prefix(&mount.share.point).map_err(|_| Reason::NotShared)?;
+        Ok((!mount.read_only).then(|| (mount.share.clone(), relative.to_owned())))
+    }
+
+    /// The mount that holds a path: the longest, and of several on one folder the
+    /// one that no other is mounted on.
+    fn holder(&self, path: &Path) -> Option<&Mount> {
+        let above = || self.0.iter().filter(|mount| path.starts_with(&mount.share.point));
+        let longest = above().map(|mount| mount.share.point.as_os_str().len()).max()?;
+        let here = || above().filter(|mount| mount.share.point.as_os_str().len() == longest);
+        here().find(|mount| !here().any(|other| other.parent == mount.share.id))
     }
 }
 
@@ -103,35 +138,16 @@ fn is_plain(path: &Path) -> bool {
     path.is_absolute() && path.components().all(plain) && short && !bytes.contains(&0)
 }
 
-/// The shares of a table, and the mounts below them, which are no part of them.
-pub fn shares(table: &[u8], types: &[&str]) -> Vec<Mount> {
-    let lines = table.split(|byte| *byte == b'\n');
-    let mut mounts: Vec<_> = lines.filter_map(|line| mount(line, types)).collect();
-    let points: Vec<_> =
-        mounts.iter().filter(|m| m.is_share).map(|m| m.share.point.clone()).collect();
-    mounts.retain(|mount| points.iter().any(|point| mount.share.point.starts_with(point)));
-    mounts
-}
-
-/// The mount that holds a path: the longest, and of several on one folder the one
-/// that no other is mounted on.
-fn holder<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount> {
-    let above = || mounts.iter().filter(|mount| path.starts_with(&mount.share.point));
-    let longest = above().map(|mount| mount.share.point.as_os_str().len()).max()?;
-    let here = || above().filter(|mount| mount.share.point.as_os_str().len() == longest);
-    here().find(|mount| !here().any(|other| other.parent == mount.share.id))
-}
-
 fn mount(line: &[u8], types: &[&str]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
     let (id, parent) = (number(fields.next()?)?, number(fields.next()?)?);
-    let point = unescape(fields.nth(2)?);
+    let point = PathBuf::from(OsString::from_vec(unescape(fields.nth(2)?)));
     let options = fields.next()?;
     let mut rest = fields.skip_while(|field| *field != b"-").skip(1);
     let kind = rest.next()?;
     let super_options = rest.nth(1)?;
-    Some(Mount {
-        share: Share { id, point: PathBuf::from(OsStr::from_bytes(&point)) },
+    point.is_absolute().then(|| Mount {
+        share: Share { id, point },
         parent,
         is_share: types.iter().any(|other| other.as_bytes() == kind),
         read_only: is_read_only(options) || is_read_only(super_options),

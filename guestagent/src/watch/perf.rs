@@ -26,7 +26,7 @@ const PERF_RECORD_SAMPLE: u32 = 9;
 const DATA_HEAD: usize = 128;
 const DATA_TAIL: usize = 129;
 /// The part of a record that we look at: all tracepoints in use fit.
-const RECORD: usize = 128;
+pub const RECORD: usize = 128;
 
 /// `perf_event_attr` in its first published size (64 bytes), which every
 /// kernel takes. No flag bit is needed, so their order does not matter.
@@ -140,9 +140,11 @@ impl Ring {
     }
 }
 
+/// Reads the start of one record.
+///
 /// `perf_event_header` is kind (4), misc (2), size (2); a sample with raw data
 /// goes on with the data's length (4) and the data.
-fn deliver(record: &[u8; RECORD], each: &mut impl FnMut(Record<'_>)) {
+pub fn deliver(record: &[u8; RECORD], each: &mut impl FnMut(Record<'_>)) {
     let Some((kind, rest)) = record.split_first_chunk::<4>() else { return };
     match u32::from_ne_bytes(*kind) {
         PERF_RECORD_SAMPLE => each(Record::Sample(rest.get(8..).unwrap_or_default())),

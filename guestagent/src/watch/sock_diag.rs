@@ -98,22 +98,34 @@ impl SockDiag {
 
     fn receive(&mut self, protocol: Protocol, found: &mut Vec<Listener>) -> io::Result<More> {
         let (length, _) = net::recv(&self.socket, self.buffer.as_mut_slice(), RecvFlags::empty())?;
-        let mut rest = self.buffer.get(..length).unwrap_or_default();
-        while let Some(message) = Message::first(rest) {
-            rest = rest.get(message.aligned..).unwrap_or_default();
-            if message.sequence != self.sequence {
-                continue;
-            }
-            match message.kind {
-                NLMSG_DONE | NLMSG_ERROR => return message.status().map(|()| More::No),
-                _ if message.flags & NLM_F_DUMP_INTR != 0 => {
-                    return Err(io::Error::other("the list changed while it was read"));
-                }
-                _ => found.extend(listener(message.body, protocol)),
-            }
-        }
-        Ok(More::Yes)
+        parse(self.buffer.get(..length).unwrap_or_default(), self.sequence, protocol, found)
     }
+}
+
+/// Reads one datagram of an answer.
+///
+/// # Errors
+/// The kernel refused the request, or the list is not whole.
+pub fn parse(
+    mut datagram: &[u8],
+    sequence: u32,
+    protocol: Protocol,
+    found: &mut Vec<Listener>,
+) -> io::Result<More> {
+    while let Some(message) = Message::first(datagram) {
+        datagram = datagram.get(message.aligned..).unwrap_or_default();
+        if message.sequence != sequence {
+            continue;
+        }
+        match message.kind {
+            NLMSG_DONE | NLMSG_ERROR => return message.status().map(|()| More::No),
+            _ if message.flags & NLM_F_DUMP_INTR != 0 => {
+                return Err(io::Error::other("the list changed while it was read"));
+            }
+            _ => found.extend(listener(message.body, protocol)),
+        }
+    }
+    Ok(More::Yes)
 }
 
 impl Dump for SockDiag {
@@ -126,9 +138,12 @@ impl Dump for SockDiag {
     }
 }
 
-#[derive(PartialEq)]
-enum More {
+/// Whether the answer goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// In the next datagram.
     Yes,
+    /// This was all.
     No,
 }
 

@@ -30,10 +30,23 @@ pub struct Opened {
 
 /// Where the records of the state change keep what we need.
 #[derive(Debug, Clone, Copy)]
-struct Listen {
+pub struct Listen {
     id: u16,
     new_state: usize,
     port: usize,
+}
+
+impl Listen {
+    /// Finds the places.
+    ///
+    /// # Errors
+    /// A field is not there, or has another size.
+    pub fn in_format(format: &Format) -> io::Result<Self> {
+        let place = |name, size| {
+            format.offset(name, size).ok_or_else(|| io::Error::other(format!("no field {name}")))
+        };
+        Ok(Self { id: format.id, new_state: place("newstate", 4)?, port: place("sport", 2)? })
+    }
 }
 
 /// Starts what can be started.
@@ -68,11 +81,7 @@ pub fn start(hints: &Sender<Hint>, tasks: &TaskTracker, stop: &CancellationToken
 }
 
 fn listen_format() -> io::Result<Listen> {
-    let format = Format::read("sock/inet_sock_set_state")?;
-    let place = |name, size| {
-        format.offset(name, size).ok_or_else(|| io::Error::other(format!("no field {name}")))
-    };
-    Ok(Listen { id: format.id, new_state: place("newstate", 4)?, port: place("sport", 2)? })
+    Listen::in_format(&Format::read("sock/inet_sock_set_state")?)
 }
 
 fn open_rings(events: &[(u16, String)]) -> io::Result<Vec<AsyncFd<Ring>>> {
@@ -115,7 +124,8 @@ async fn follow(
     }
 }
 
-fn hint(record: &Record<'_>, listen: Option<Listen>) -> Hint {
+/// What a record tells.
+pub fn hint(record: &Record<'_>, listen: Option<Listen>) -> Hint {
     let Record::Sample(bytes) = record else { return Hint::Lost };
     let Some(listen) = listen.filter(|l| field(bytes, 0).map(u16::from_ne_bytes) == Some(l.id))
     else {

@@ -18,13 +18,9 @@ const TABLE: &[u8] = b"\
     39 20 0:49 / /ro-named rw - virtiofs ro rw,root=ro\n";
 
 fn find(path: &str) -> Result<Option<(u64, PathBuf)>, &'static str> {
-    let mounts = shares(TABLE, TYPES);
-    if !is_plain(Path::new(path)) {
-        return Err("not plain");
-    }
-    let mount = holder(&mounts, Path::new(path)).filter(|m| m.is_share).ok_or("not shared")?;
-    let relative = Path::new(path).strip_prefix(&mount.share.point).expect("below").to_owned();
-    Ok((!mount.read_only).then_some((mount.share.id, relative)))
+    let found = Table::parse(TABLE, TYPES).find(Path::new(path));
+    let found = found.map_err(|reason| reason.code())?;
+    Ok(found.map(|(share, relative)| (share.id, relative)))
 }
 
 #[test]
@@ -43,11 +39,11 @@ fn only_paths_on_writable_shares_are_found() {
         assert_eq!(find(path), Ok(None), "{path}");
     }
     for path in ["/Users/meme/file", "/Users/me/tmp/file", "/over/file", "/etc/shadow", "/"] {
-        assert_eq!(find(path), Err("not shared"), "{path}");
+        assert_eq!(find(path), Err("path-not-shared"), "{path}");
     }
     let long = format!("/Users/me/{}", "a/".repeat(2_050));
     for path in ["/Users/me/../../etc/shadow", "Users/me/file", "", "/Users/me/a\0b", &long] {
-        assert_eq!(find(path), Err("not plain"), "{path}");
+        assert_eq!(find(path), Err("path-not-absolute"), "{path}");
     }
 }
 
@@ -60,23 +56,26 @@ fn broken_lines_are_no_mounts() {
         "20 1 8:1 / /x rw -",
         "20 1 8:1 / /x rw - 9p a",
         "x 1 8:1 / /x rw - 9p a rw",
+        "20 1 8:1 /  rw - 9p a rw",
     ] {
-        assert_eq!(shares(line.as_bytes(), TYPES), [], "{line}");
+        assert_eq!(Table::parse(line.as_bytes(), TYPES), Table::default(), "{line}");
     }
     // An escape that is none stays as it is.
-    let odd = shares(b"1 0 0:1 / /a\\04 rw - 9p a rw", TYPES);
-    assert_eq!(odd.first().map(|mount| mount.share.point.clone()), Some("/a\\04".into()));
+    let odd = Table::parse(b"1 0 0:1 / /a\\04 rw - 9p a rw", TYPES);
+    let (share, _) = odd.find(Path::new("/a\\04/b")).expect("found").expect("writable");
+    assert_eq!(share.point, Path::new("/a\\04"));
 }
 
 #[test]
 fn a_ring_of_mounts_has_no_holder() {
     let ring = b"1 2 0:1 / /x rw - 9p a rw\n2 1 0:2 / /x rw - 9p a rw";
-    assert_eq!(holder(&shares(ring, TYPES), Path::new("/x/y")), None);
+    assert!(Table::parse(ring, TYPES).find(Path::new("/x/y")).is_err());
 }
 
 #[test]
 fn the_table_of_this_thread_is_read_once() {
     let mut mounts = Mounts::new(&["proc"]);
-    mounts.find(Path::new("/proc/version")).expect("proc is mounted");
+    let table = mounts.table().expect("table");
+    table.find(Path::new("/proc/version")).expect("proc is mounted");
     assert!(!has_changed(mounts.file.as_ref().expect("open")).expect("polled"));
 }
