@@ -1,6 +1,7 @@
 //! Build, boot, test and measure nixvm.
 
 mod assets;
+mod fuzz;
 mod progress;
 mod setup;
 mod test;
@@ -19,6 +20,7 @@ enum Task {
     Test(test::Options),
     Vectors(vectors::Options),
     Assets(assets::Options),
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Vectors(options) => vectors::run(&options),
         Task::Assets(options) => assets::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
