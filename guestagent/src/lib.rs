@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! watch  --hints-->  port::table  --watch<Snapshot>-->  rpc::info, rpc::events
-//! listen --streams-> server (http2) -> rpc -> tunnel, clock, inotify
+//! listen --streams-> server (http2) -> rpc -> tunnel, clock, file_events
 //! ```
 //!
 //! `watch` only ever says "look again"; `port::table` is the one writer of
