@@ -170,13 +170,18 @@ async fn accept(listener: TcpListener, client: Client, target: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nixvm_guestagent::file_events::FileEvents;
     use nixvm_guestagent::listen::{Address, Endpoint};
     use nixvm_guestagent::port::{Port, PortSet, Protocol, Snapshot, store::Store};
     use nixvm_guestagent::rpc::Agent;
     use nixvm_guestagent::server;
+    use nixvm_guestagent::tunnel::policy::Policy;
+    use std::cell::RefCell;
     use std::io::{Read, Write};
     use std::net::{Shutdown, TcpStream};
+    use std::rc::Rc;
     use std::sync::Arc;
+    use tokio::task::LocalSet;
     use tokio_util::task::TaskTracker;
 
     /// An agent without a kernel behind it: the test says what listens.
@@ -186,10 +191,13 @@ mod tests {
         let owner = rustix::process::getuid().as_raw();
         let address = Address::Unix { path: folder.join("ga.sock"), owner };
         let store = Store::open(folder);
-        let agent = Agent { snapshots, store, tasks: tasks.clone(), stop: stop.clone() };
-        runtime.expect("runtime").block_on(async {
+        let (stop, clock) = (stop.clone(), RefCell::default());
+        let policy = Rc::new(Policy::new(Some(owner)));
+        LocalSet::new().block_on(&runtime.expect("runtime"), async {
             let endpoint = Endpoint::open(&address).expect("endpoint");
-            server::serve(&endpoint, agent, &tasks, stop).await;
+            let file_events = FileEvents::start(&tasks, &stop);
+            let agent = Agent { snapshots, store, file_events, clock, policy, tasks, stop };
+            server::serve(&endpoint, Rc::new(agent)).await;
         });
     }
 
