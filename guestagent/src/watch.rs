@@ -17,6 +17,9 @@ use tokio_util::task::TaskTracker;
 mod destroy;
 pub mod format;
 pub mod perf;
+mod format;
+mod perf;
+pub mod presence;
 pub mod sock_diag;
 pub mod tracepoint;
 
