@@ -14,12 +14,15 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub mod address;
 mod destroy;
 pub mod format;
 pub mod perf;
 mod format;
+mod netlink;
 mod perf;
 pub mod presence;
+pub mod rules;
 pub mod sock_diag;
 pub mod tracepoint;
 
