@@ -5,6 +5,7 @@
 //!   through `perf_event_open` with a filter in the kernel; no BPF.
 //! - [`destroy`]: UDP sockets that go away, through `sock_diag`'s multicast.
 //! - [`sock_diag`]: the listening sockets, the only truth.
+//! - [`extra`]: ports that no socket shows, with their own truth.
 //!
 //! Tracepoints see all network namespaces, the dump only our own.
 
@@ -18,8 +19,12 @@ pub mod address;
 mod destroy;
 pub mod format;
 pub mod perf;
+pub mod extra;
 mod format;
+pub mod iptables;
+pub mod kubernetes;
 mod netlink;
+pub mod nft;
 mod perf;
 pub mod presence;
 pub mod rules;
