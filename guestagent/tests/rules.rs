@@ -4,6 +4,7 @@
 
 mod support;
 
+use nixvm_guestagent::port::Protocol;
 use nixvm_guestagent::watch::extra::Extras;
 use nixvm_guestagent::watch::{address, iptables, nft};
 use std::io::Write;
@@ -194,6 +195,96 @@ fn shapes_of_container_tools_are_read() {
     });
 }
 
+/// A chain of rules that lead to port 9000, or to chains with higher numbers.
+fn random_chain(random: &mut impl FnMut(u32) -> u32, number: u32) -> String {
+    let mut rules = String::new();
+    for _ in 0..=random(5) {
+        let port = 8000 + random(8);
+        let ports = match random(6) {
+            0 => format!("tcp dport {port}"),
+            1 => format!("tcp dport {port}-{}", port + random(4)),
+            2 => format!("tcp dport {{ {port}, {}-8010 }}", port + 2),
+            3 => format!("tcp dport 7999-8013 tcp dport != {port}"),
+            4 => format!("meta l4proto . th dport {{ tcp . {port}-{}, udp . 8000 }}", port + 1),
+            _ => format!("tcp dport >= {port} tcp dport < 8013"),
+        };
+        let more = [
+            "",
+            "",
+            "ip daddr 127.0.0.0/8",
+            "ip daddr != 127.0.0.1",
+            "ip saddr 10.9.9.9",
+            "oifname \"lo\"",
+            "oifname != \"lo\"",
+            "fib daddr type local",
+            "ct state new",
+            "iifname \"lo\"",
+            "meta nfproto ipv4",
+        ];
+        let more = more[random(11) as usize];
+        let to = number + 1 + random(2);
+        let last = match random(if number < 4 { 6 } else { 3 }) {
+            0 | 1 => "meta l4proto tcp dnat to :9000".into(),
+            2 => ["accept", "return"][random(2) as usize].into(),
+            3 => format!("jump c{to}"),
+            4 => format!("goto c{to}"),
+            _ => format!("tcp dport vmap {{ {port} : jump c{to}, {}-8012 : goto c5 }}", port + 1),
+        };
+        rules += &format!("{ports} {more} {last}\n");
+    }
+    rules
+}
+
+/// Rules made at random, and what real dials meet.
+#[test]
+fn what_is_found_is_what_a_dial_meets() {
+    nft_test("what_is_found_is_what_a_dial_meets", async || {
+        use std::hash::{BuildHasher, RandomState};
+        let listener = std::net::TcpListener::bind("0.0.0.0:9000").expect("listener");
+        listener.set_nonblocking(true).expect("listener");
+        let (state, mut count) = (RandomState::new(), 0_u64);
+        let mut random = |below: u32| {
+            count += 1;
+            u32::try_from(state.hash_one(count) % u64::from(below)).expect("small")
+        };
+        let mut met_any = 0;
+        for _ in 0..60 {
+            let chain = |number| (number, random_chain(&mut random, number));
+            let chains: Vec<_> = (0..7).map(chain).collect();
+            let mut script = "flush ruleset\ntable inet nat {\n".to_owned();
+            for (number, rules) in chains.iter().rev() {
+                let hook = if *number == 0 { "type nat hook output priority -100;" } else { "" };
+                script += &format!("chain c{number} {{ {hook}\n{rules}}}\n");
+            }
+            nft(&(script.clone() + "}"));
+            let found = look();
+            let mut met = Vec::new();
+            let mut predicted = Vec::new();
+            for address in ["127.0.0.1", "10.9.9.9"] {
+                for port in 7999..8014_u16 {
+                    let at = std::net::SocketAddr::new(address.parse().expect("address"), port);
+                    met.extend(std::net::TcpStream::connect(at).ok().map(|_| at));
+                    let told = |known: &std::net::SocketAddr| {
+                        known.port() == port
+                            && (known.ip() == at.ip() || known.ip().is_unspecified())
+                    };
+                    let tcp = found
+                        .ports
+                        .keys()
+                        .filter(|port| port.protocol == Protocol::Tcp && port.address.is_ipv4());
+                    let mut known = tcp.map(|port| (port.address, port.number).into());
+                    predicted.extend(known.any(|known| told(&known)).then_some(at));
+                }
+            }
+            assert_eq!(predicted, met, "{script}");
+            // A dial waits if too many before it were not taken.
+            while listener.accept().is_ok() {}
+            met_any += usize::from(!met.is_empty());
+        }
+        assert!(met_any > 20, "only {met_any} of 60 rules translate anything");
+    });
+}
+
 /// What Docker writes, without its proxies and, in the last chain, with them.
 const DOCKER: [&str; 12] = [
     "-N DOCKER",
@@ -301,8 +392,8 @@ fn iptables_legacy_is_looked_at_while_there_is_a_runtime() {
         assert_eq!(shown(&found), dockers_ports("iptables-legacy"));
 
         std::fs::remove_file(&runtime).expect("removed");
-        let none = |extras: &Extras| *extras == Extras::default();
-        tokio::time::timeout(PATIENCE, extras.wait_for(none)).await.expect("told").expect("on");
+        let gone = |extras: &Extras| *extras == Extras::default();
+        tokio::time::timeout(PATIENCE, extras.wait_for(gone)).await.expect("told").expect("on");
         stop.cancel();
     });
 }

@@ -9,6 +9,7 @@ use super::{address, iptables, kubernetes, nft};
 use crate::port::Port;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -62,6 +63,38 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Extras {
+    /// Nothing but a line for `status`.
+    pub fn noted(note: String) -> Self {
+        Self { notes: vec![note], ..Self::default() }
+    }
+
+    /// Tells those who wait, if it is news.
+    pub fn publish(self, sender: &watch::Sender<Self>) {
+        sender.send_if_modified(|known| {
+            let changed = *known != self;
+            *known = self;
+            changed
+        });
+    }
+
+    /// Tells what a look at the rules of `source` has found. What cannot be
+    /// read has not gone: the ports stay.
+    pub fn publish_look(source: &str, found: io::Result<Self>, sender: &watch::Sender<Self>) {
+        let found = found.unwrap_or_else(|error| Self {
+            ports: sender.borrow().ports.clone(),
+            notes: vec![format!("{source}: rules could not be read: {error}")],
+        });
+        found.publish(sender);
+    }
+
+    /// Tells that `source` cannot be followed at all.
+    pub fn give_up(source: &str, error: &io::Error, sender: &watch::Sender<Self>) {
+        tracing::warn!(source, %error, "ports of this source are not noticed");
+        Self::noted(format!("{source}: not followed: {error}")).publish(sender);
+    }
+}
+
 /// Starts all sources, and follows them until `stop`.
 pub fn start(tasks: &TaskTracker, stop: &CancellationToken) -> watch::Receiver<Extras> {
     let addresses = address::start(tasks, stop);
@@ -81,11 +114,7 @@ async fn join(mut sources: [watch::Receiver<Extras>; 3], sender: watch::Sender<E
         for source in &mut sources {
             merge(&mut all, &source.borrow_and_update());
         }
-        sender.send_if_modified(|known| {
-            let changed = *known != all;
-            *known = all;
-            changed
-        });
+        all.publish(&sender);
         let [first, second, third] = &mut sources;
         // A source that has ended keeps its last word.
         tokio::select! {

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 pub mod entry;
 pub mod kernel;
 
+const NAME: &str = "iptables-legacy";
 const INTERVAL: Duration = Duration::from_secs(10);
 /// The tables of our own network namespace, one name a line.
 const TABLES: &str = "/proc/thread-self/net/ip_tables_names";
@@ -65,11 +66,7 @@ pub fn start(
             let follow = follow(places.interval, runtimes, addresses, sender);
             tasks.spawn(stop.clone().run_until_cancelled_owned(follow));
         }
-        Err(error) => {
-            tracing::warn!(%error, "container runtimes are not noticed");
-            let notes = vec![format!("iptables-legacy: not followed: {error}")];
-            sender.send_replace(Extras { notes, ..Extras::default() });
-        }
+        Err(error) => Extras::give_up(NAME, &error, &sender),
     }
     receiver
 }
@@ -82,7 +79,7 @@ async fn follow(
 ) {
     loop {
         if runtimes.borrow_and_update().is_empty() {
-            publish(&sender, Ok(Extras::default()));
+            Extras::default().publish(&sender);
             if runtimes.changed().await.is_err() {
                 return;
             }
@@ -91,7 +88,10 @@ async fn follow(
         let own = addresses.borrow().clone();
         // Long lists take a while, and the tunnels shall not wait for it.
         match tokio::task::spawn_blocking(move || look(&own)).await {
-            Ok(found) => publish(&sender, found.map(|found| noted(found, interval))),
+            Ok(found) => {
+                let found = found.map(|found| noted(found, interval));
+                Extras::publish_look(NAME, found, &sender);
+            }
             Err(error) => tracing::warn!(%error, "rules of iptables-legacy not read"),
         }
         if let Ok(Err(_)) = tokio::time::timeout(interval, runtimes.changed()).await {
@@ -106,25 +106,9 @@ fn noted(found: Option<Extras>, interval: Duration) -> Extras {
         Some(extras) => (extras, "looked at"),
         None => (Extras::default(), "not in use, looked for"),
     };
-    let note = format!("iptables-legacy: {what} every {seconds} s, since it has no notifications");
+    let note = format!("{NAME}: {what} every {seconds} s, since it has no notifications");
     extras.notes.insert(0, note);
     extras
-}
-
-fn publish(sender: &watch::Sender<Extras>, found: io::Result<Extras>) {
-    sender.send_if_modified(|known| {
-        let fresh = match found {
-            Ok(fresh) => fresh,
-            // What cannot be read has not gone: the ports stay.
-            Err(error) => Extras {
-                ports: known.ports.clone(),
-                notes: vec![format!("iptables-legacy: rules could not be read: {error}")],
-            },
-        };
-        let changed = *known != fresh;
-        *known = fresh;
-        changed
-    });
 }
 
 /// One look at all rules; nothing if there is no `nat` table.
@@ -139,7 +123,7 @@ pub fn look(own: &BTreeSet<IpAddr>) -> io::Result<Option<Extras>> {
     let found = translated(&[table], own);
     let origin = |via: &Via| Origin::Iptables { chain: via.chain.clone(), to: via.to.clone() };
     let ports = found.ports.iter().map(|(port, via)| (*port, origin(via))).collect();
-    Ok(Some(Extras { ports, notes: notes("iptables-legacy", &found, !whole) }))
+    Ok(Some(Extras { ports, notes: notes(NAME, &found, !whole) }))
 }
 
 fn in_use() -> io::Result<bool> {

@@ -58,11 +58,7 @@ pub fn start(
             let follow = follow(places, present, addresses, sender);
             tasks.spawn(stop.clone().run_until_cancelled_owned(follow));
         }
-        Err(error) => {
-            tracing::warn!(%error, "kubectl is not noticed");
-            let notes = vec![format!("kubernetes: not followed: {error}")];
-            sender.send_replace(Extras { notes, ..Extras::default() });
-        }
+        Err(error) => Extras::give_up("kubernetes", &error, &sender),
     }
     receiver
 }
@@ -185,12 +181,7 @@ impl Cluster<'_> {
 
     fn publish(&self, note: Option<String>) {
         let notes = note.map(|note| format!("kubernetes: {note}")).into_iter().collect();
-        let fresh = Extras { ports: self.services.ports(), notes };
-        self.sender.send_if_modified(|known| {
-            let changed = *known != fresh;
-            *known = fresh;
-            changed
-        });
+        Extras { ports: self.services.ports(), notes }.publish(self.sender);
     }
 }
 

@@ -53,10 +53,7 @@ pub fn start(
             let follow = follow(news, addresses, sender);
             tasks.spawn(stop.clone().run_until_cancelled_owned(follow));
         }
-        Err(error) => {
-            tracing::info!(%error, "rules of nftables are not followed");
-            sender.send_replace(note(format!("nft: not followed: {error}")));
-        }
+        Err(error) => Extras::give_up("nft", &error, &sender),
     }
     receiver
 }
@@ -77,7 +74,7 @@ async fn follow(
         let own = addresses.borrow_and_update().clone();
         // Long lists take a while, and the tunnels shall not wait for it.
         match tokio::task::spawn_blocking(move || look(&own)).await {
-            Ok(found) => publish(&sender, found),
+            Ok(found) => Extras::publish_look("nft", found, &sender),
             Err(error) => tracing::warn!(%error, "rules of nftables not read"),
         }
         let pause = (began.elapsed() * SHARE).clamp(SETTLED, LONGEST_PAUSE);
@@ -113,22 +110,6 @@ async fn change(news: &AsyncFd<OwnedFd>, addresses: &mut watch::Receiver<Address
             },
         }
     }
-}
-
-fn publish(sender: &watch::Sender<Extras>, found: io::Result<Extras>) {
-    sender.send_if_modified(|known| {
-        let fresh = match found {
-            Ok(fresh) => fresh,
-            // What cannot be read has not gone: the ports stay.
-            Err(error) => Extras {
-                ports: known.ports.clone(),
-                notes: vec![format!("nft: rules could not be read: {error}")],
-            },
-        };
-        let changed = *known != fresh;
-        *known = fresh;
-        changed
-    });
 }
 
 /// One look at all rules.
@@ -175,6 +156,5 @@ pub fn notes(source: &str, found: &Translated, cut: bool) -> Vec<String> {
     notes
 }
 
-fn note(text: String) -> Extras {
-    Extras { notes: vec![text], ..Extras::default() }
-}
+#[cfg(test)]
+mod tests;

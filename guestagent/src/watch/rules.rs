@@ -18,6 +18,7 @@ pub mod bytes;
 mod expression;
 pub mod packet;
 pub mod ranges;
+mod state;
 mod table;
 pub mod translated;
 pub mod walk;

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LAST: Duration = Duration::from_secs(60);
+const LAST: Duration = Duration::from_mins(1);
 
 /// Pauses that grow from one second to a minute, each shortened by up to a
 /// quarter, so that what was started together does not stay together.
@@ -24,7 +24,7 @@ impl Backoff {
         self.0 = (self.0 * 2).min(LAST);
         // Hashers are keyed at random; this needs no better randomness.
         let random = u32::try_from(RandomState::new().hash_one(0) & 0xff).unwrap_or_default();
-        (pause - pause / 4 * random / 255).max(FIRST)
+        pause.saturating_sub(pause / 4 * random / 255).max(FIRST)
     }
 }
 

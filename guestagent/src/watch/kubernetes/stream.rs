@@ -71,13 +71,12 @@ impl Objects {
     /// Whether this byte is the last one of an object.
     fn step(&mut self, byte: u8) -> Result<bool, StreamError> {
         match (self.inside, byte) {
-            (Inside::Escape, _) => self.inside = Inside::Text,
             (Inside::Text, b'\\') => self.inside = Inside::Escape,
             (Inside::Text, b'"') => self.inside = Inside::Structure,
             (Inside::Structure, b'{') => self.depth = self.depth.saturating_add(1),
             (Inside::Structure, b' ' | b'\t' | b'\r' | b'\n') | (Inside::Text, _) => {}
             (Inside::Structure, _) if self.depth == 0 => return Err(StreamError::NoObject),
-            (Inside::Structure, b'"') => self.inside = Inside::Text,
+            (Inside::Escape, _) | (Inside::Structure, b'"') => self.inside = Inside::Text,
             (Inside::Structure, b'}') => {
                 self.depth -= 1;
                 return Ok(self.depth == 0);

@@ -35,12 +35,13 @@ fn expression(element: &[u8]) -> Vec<Expression> {
         "ct" => connection(data),
         "immediate" => immediate(data),
         "bitwise" => bitwise(data),
+        "byteorder" => reorder(data),
         "cmp" => compare(data),
         "range" => range(data),
         "lookup" => lookup(data),
         "nat" => return translate(data),
         "match" => return xt_match(data),
-        "target" => xt_target(data),
+        "target" => Some(xt_target(data)),
         "redir" | "masq" | "reject" | "queue" | "tproxy" | "synproxy" => Some(end()),
         "counter" | "log" | "last" | "notrack" | "dup" => return Vec::new(),
         _ => None,
@@ -131,6 +132,14 @@ fn bitwise(data: &[u8]) -> Option<Expression> {
     }
 }
 
+/// Source, destination, direction, length, size of each number.
+fn reorder(data: &[u8]) -> Option<Expression> {
+    let length = usize::try_from(number(data, 4)?).ok()?;
+    let (from, to) = (register(data, 1, length)?, register(data, 2, length)?.start);
+    let size = usize::try_from(number(data, 5)?).ok()?;
+    Some(Expression::Reorder { from, to, size })
+}
+
 /// Source register, operator, value.
 fn compare(data: &[u8]) -> Option<Expression> {
     let how = match number(data, 2)? {
@@ -189,13 +198,13 @@ fn xt_match(data: &[u8]) -> Vec<Expression> {
 }
 
 /// A target of iptables ends the rule, but for those that only mark or log.
-fn xt_target(data: &[u8]) -> Option<Expression> {
+fn xt_target(data: &[u8]) -> Expression {
     let (name, revision, info) = xt_parts(data);
     match name.as_str() {
         "MARK" | "CONNMARK" | "LOG" | "NFLOG" | "TRACE" | "TCPMSS" => {
-            Some(Expression::Verdict(Verdict::Continue))
+            Expression::Verdict(Verdict::Continue)
         }
-        _ => Some(xt::destination(&name, revision, info).map_or_else(end, Expression::Translate)),
+        _ => xt::destination(&name, revision, info).map_or_else(end, Expression::Translate),
     }
 }
 

@@ -15,10 +15,10 @@ use std::io;
 
 /// `NFNL_SUBSYS_NFTABLES`, and what is asked of it.
 const SUBSYSTEM: u16 = 10 << 8;
-const CHAINS: u16 = SUBSYSTEM | 4;
-const RULES: u16 = SUBSYSTEM | 7;
-const SETS: u16 = SUBSYSTEM | 10;
-const ELEMENTS: u16 = SUBSYSTEM | 13;
+const CHAINS: u16 = SUBSYSTEM | 0x04;
+const RULES: u16 = SUBSYSTEM | 0x07;
+const SETS: u16 = SUBSYSTEM | 0x0a;
+const ELEMENTS: u16 = SUBSYSTEM | 0x0d;
 const HEAD: usize = 4;
 /// `NFPROTO_`: of these families packets can be dialled.
 const INET: u8 = 1;

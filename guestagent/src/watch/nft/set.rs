@@ -9,9 +9,8 @@ use super::expression::{Data, bytes, number, text, value};
 use crate::watch::netlink::{attributes, find};
 use crate::watch::rules::{Element, Set, Value};
 
-/// `NFT_SET_INTERVAL` and `NFT_SET_CONCAT`.
+/// `NFT_SET_INTERVAL`.
 const INTERVAL: u32 = 4;
-const CONCATENATED: u32 = 0x80;
 /// `NFT_SET_ELEM_INTERVAL_END` and `NFT_SET_ELEM_CATCHALL`.
 const END: u32 = 1;
 const CATCH_ALL: u32 = 2;
@@ -65,7 +64,7 @@ impl Reading {
     /// The set, when all messages are there.
     pub fn finish(self, complete: bool) -> Set {
         let whole = complete && !self.strange;
-        let ranges = self.flags & INTERVAL != 0 && self.flags & CONCATENATED == 0;
+        let ranges = self.flags & INTERVAL != 0 && self.parts.len() < 2;
         let parts = if self.parts.is_empty() { vec![self.key_length] } else { self.parts };
         let elements = if ranges { joined(self.elements) } else { plain(self.elements) };
         Set { parts, elements, whole }

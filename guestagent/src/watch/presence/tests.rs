@@ -139,7 +139,7 @@ async fn other_entries_and_passed_folders_wake_nobody() {
     fs::create_dir(root.path().join("busy")).expect("busy");
     let path = root.path().join("busy/x/y");
     fs::create_dir(root.path().join("busy/x")).expect("x");
-    let (watches, _) = Watches::new(&[path.clone()]).expect("inotify");
+    let (watches, _) = Watches::new(std::slice::from_ref(&path)).expect("inotify");
     for name in 0..100 {
         fs::write(root.path().join("busy").join(name.to_string()), "").expect("file");
     }

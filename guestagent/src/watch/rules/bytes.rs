@@ -45,6 +45,7 @@ impl Truth {
     }
 
     /// Both hold.
+    #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let ports = self.ports.and(&other.ports);
         // "Never" is certain, however doubtful its parts are.
@@ -53,6 +54,7 @@ impl Truth {
     }
 
     /// It does not hold.
+    #[must_use]
     pub fn inverted(&self) -> Self {
         if self.sure { Self::sure(self.ports.inverted()) } else { Self::unknown() }
     }

@@ -111,6 +111,16 @@ pub enum Expression {
         /// As long as `from`.
         xor: Vec<u8>,
     },
+    /// Turns round the bytes of each number of a size, between the machine's
+    /// order and the network's.
+    Reorder {
+        /// What is changed.
+        from: Register,
+        /// Where the result begins.
+        to: usize,
+        /// 2, 4 or 8.
+        size: usize,
+    },
     /// Goes on if it holds.
     Compare(Register, Comparison, Vec<u8>),
     /// Goes on if the register is between the two values.

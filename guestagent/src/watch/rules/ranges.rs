@@ -30,12 +30,18 @@ impl Ranges {
         self.0.iter().map(|(low, high)| usize::from(high - low) + 1).sum()
     }
 
+    /// How many ranges there are.
+    pub fn parts(&self) -> usize {
+        self.0.len()
+    }
+
     /// Each number, in order.
     pub fn iter(&self) -> impl Iterator<Item = u16> {
         self.0.iter().flat_map(|(low, high)| *low..=*high)
     }
 
     /// What is in both.
+    #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let overlap = |a: &(u16, u16), b: &(u16, u16)| {
             let (low, high) = (a.0.max(b.0), a.1.min(b.1));
@@ -55,11 +61,13 @@ impl Ranges {
     }
 
     /// What is in either.
+    #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         self.0.iter().chain(&other.0).copied().collect()
     }
 
     /// What is not in it.
+    #[must_use]
     pub fn inverted(&self) -> Self {
         let mut gaps = Vec::with_capacity(self.0.len() + 1);
         let mut next = Some(0_u16);
@@ -73,6 +81,7 @@ impl Ranges {
     }
 
     /// What is in this one only.
+    #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         self.and(&other.inverted())
     }

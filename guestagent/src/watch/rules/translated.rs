@@ -82,9 +82,13 @@ impl Search<'_> {
             let port = Port::new(protocol, address, *number);
             self.found.ports.entry(port).or_insert_with(|| via.clone());
         };
-        at_loopback.iter().for_each(|(number, via)| add(loopback, number, via));
+        for (number, via) in &at_loopback {
+            add(loopback, number, via);
+        }
         for (address, at) in &at_others {
-            at.iter().for_each(|(number, via)| add(*address, number, via));
+            for (number, via) in at {
+                add(*address, number, via);
+            }
         }
         self.outside(protocol, others);
     }
