@@ -190,7 +190,10 @@ async fn what_went_while_the_watch_was_down_does_not_stay() {
     tell(&mut watch, &event("MODIFIED", "b", 30002)).await;
     rig.wait("two services", &[A, B]).await;
     tokio::time::sleep(AFTER_LIST).await;
+    let pid = rig.text("pid");
     drop(watch);
+    // The pipe must not be opened for the one that is about to end.
+    rig.ended(&pid).await;
 
     let mut watch = rig.watch().await;
     rig.wait("what was known", &[A, B]).await;
