@@ -17,15 +17,13 @@ use tokio_util::task::TaskTracker;
 
 pub mod address;
 mod destroy;
-pub mod format;
-pub mod perf;
 pub mod extra;
-mod format;
+pub mod format;
 pub mod iptables;
 pub mod kubernetes;
-mod netlink;
+pub mod netlink;
 pub mod nft;
-mod perf;
+pub mod perf;
 pub mod presence;
 pub mod rules;
 pub mod sock_diag;
