@@ -33,19 +33,23 @@ impl Timers {
         }
     }
 
-    /// Waits for the next deadline.
+    /// Waits for the next deadline. A timer that is set too early is left to
+    /// ring once in vain: to set it anew costs more, and under load there is
+    /// a new deadline with every connection.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Instant> {
-        let Some((next, _)) = self.by_time.first().copied() else {
+        while let Some((next, _)) = self.by_time.first().copied() {
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(next)));
+            if sleep.deadline() > next {
+                sleep.as_mut().reset(next);
+            }
+            ready!(sleep.as_mut().poll(context));
             self.sleep = None;
-            return Poll::Pending;
-        };
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(next)));
-        if sleep.deadline() != next {
-            sleep.as_mut().reset(next);
+            let now = Instant::now();
+            if next <= now {
+                return Poll::Ready(now);
+            }
         }
-        ready!(sleep.as_mut().poll(context));
-        self.sleep = None;
-        Poll::Ready(Instant::now())
+        Poll::Pending
     }
 
     /// A stream whose deadline is over; it then has none.

@@ -10,12 +10,16 @@ use super::dial::{self, DialError, Target};
 use super::owner::Owner;
 use super::socket::Socket;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Where Lima's medium is mounted for as long as the guest runs.
 const LIMA_ENV: &str = "/mnt/lima-cidata/lima.env";
+/// How long what is known of users is believed without a look.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What holds for all tunnels of an agent.
 #[derive(Debug)]
@@ -23,15 +27,16 @@ pub struct Policy {
     owner: Option<u32>,
     etc: PathBuf,
     lima_env: PathBuf,
-    known: RefCell<Vec<Known>>,
+    known: RefCell<Known>,
 }
 
-/// A user as the account files had it at some state of theirs.
-#[derive(Debug)]
+/// Users as the account files had them when they were last looked at.
+#[derive(Debug, Default)]
 struct Known {
-    uid: Option<u32>,
-    stamps: [Stamp; 2],
-    owner: Owner,
+    looked: Option<Instant>,
+    stamps: [Stamp; 3],
+    lima_uid: Option<u32>,
+    owners: HashMap<Option<u32>, Owner>,
 }
 
 type Stamp = Option<(u64, u64, i64, i64)>;
@@ -54,7 +59,9 @@ impl Policy {
     /// Not allowed, no such target, or nobody there.
     pub fn dial(&self, peer: Option<u32>, wanted: &Handshake) -> Result<Socket, DialError> {
         let target = Target::parse(&wanted.protocol, &wanted.target)?;
-        let uid = peer.filter(|uid| *uid != 0).or(self.owner).or_else(|| lima_uid(&self.lima_env));
+        self.look();
+        let lima_uid = self.known.borrow().lima_uid;
+        let uid = peer.filter(|uid| *uid != 0).or(self.owner).or(lima_uid);
         if let (None, Target::Unix(_)) = (uid, &target) {
             let reason = "no owner is known by whose rights it could be judged".into();
             return Err(DialError::Denied { target: target.to_string(), reason });
@@ -63,19 +70,33 @@ impl Policy {
         dial::dial(&target, &owner)
     }
 
-    /// The rights of a user, read again when the account files have changed.
-    fn find(&self, uid: Option<u32>) -> io::Result<Owner> {
-        let stamps = ["passwd", "group"].map(|name| stamp(&self.etc.join(name)));
+    /// Forgets what is known when a file it came from has changed.
+    fn look(&self) {
         let mut known = self.known.borrow_mut();
-        known.retain(|known| known.stamps == stamps);
-        if let Some(found) = known.iter().find(|known| known.uid == uid) {
-            return Ok(found.owner.clone());
+        if known.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+            return;
+        }
+        known.looked = Some(Instant::now());
+        let files = [&self.etc.join("passwd"), &self.etc.join("group"), &self.lima_env];
+        let stamps = files.map(|path| stamp(path));
+        if known.stamps != stamps {
+            known.owners.clear();
+            known.stamps = stamps;
+            known.lima_uid = lima_uid(&self.lima_env);
+        }
+    }
+
+    /// The rights of a user.
+    fn find(&self, uid: Option<u32>) -> io::Result<Owner> {
+        let mut known = self.known.borrow_mut();
+        if let Some(found) = known.owners.get(&uid) {
+            return Ok(found.clone());
         }
         let owner = match uid {
             Some(uid) => Owner::find(uid, &self.etc)?,
             None => Owner::nobody(&self.etc)?,
         };
-        known.push(Known { uid, stamps, owner: owner.clone() });
+        known.owners.insert(uid, owner.clone());
         Ok(owner)
     }
 }
@@ -132,15 +153,19 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_joined_counts_from_the_next_dial_on() {
+    fn a_group_that_is_joined_counts_a_moment_later() {
         let folder = tempfile::tempdir().expect("folder");
         std::fs::write(folder.path().join("passwd"), "me:x:501:20::/:/bin/sh\n").expect("passwd");
         std::fs::write(folder.path().join("group"), "docker:x:991:\n").expect("group");
         let policy = policy(Some(501), folder.path());
+        policy.look();
         let before = policy.find(Some(501)).expect("user");
         std::fs::write(folder.path().join("group"), "docker:x:991:me\n").expect("group");
+        policy.look();
+        assert_eq!(policy.find(Some(501)).expect("user"), before, "looked a moment ago");
+        policy.known.borrow_mut().looked = None;
+        policy.look();
         assert_ne!(policy.find(Some(501)).expect("user"), before);
-        assert_eq!(policy.known.borrow().len(), 1);
     }
 
     /// Sockets that each one of two users may open, dialled for both by two

@@ -45,11 +45,14 @@ impl Socket {
     /// Waits for the connection, or for its failure.
     pub fn poll_connected(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // On one machine it is there before the call that asks for it returns.
-        if !self.writable && !connected(self.fd.get_ref())? {
-            let _guard = ready!(self.fd.poll_write_ready(context))?;
+        loop {
+            if net::getpeername(&self.fd).is_ok() {
+                self.writable = true;
+                return Poll::Ready(Ok(()));
+            }
+            sockopt::socket_error(&self.fd)??;
+            ready!(self.fd.poll_write_ready(context))?.clear_ready();
         }
-        self.writable = true;
-        Poll::Ready(sockopt::socket_error(&self.fd)?.map_err(Into::into))
     }
 
     /// Reads into several places: nothing is the end of a stream. An empty
@@ -126,13 +129,6 @@ fn send(fd: &AsyncFd<OwnedFd>, places: &[IoSlice<'_>]) -> rustix::io::Result<usi
 
 fn short(length: usize, places: &[IoSliceMut<'_>]) -> bool {
     length > 0 && length < places.iter().map(|place| place.len()).sum()
-}
-
-/// Whether a connection has been made or refused by now.
-fn connected(fd: &OwnedFd) -> io::Result<bool> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut fds = [PollFd::new(fd, PollFlags::OUT)];
-    Ok(poll(&mut fds, Some(&Timespec::default()))? > 0)
 }
 
 /// `SIOCOUTQ`, which on every architecture is `TIOCOUTQ`.

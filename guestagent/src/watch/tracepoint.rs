@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 const LISTEN: u32 = 10;
+/// A listener ends here. Sockets of accepted connections leave LISTEN, too, as
+/// copies of theirs, but for `SYN_RECV`.
+const CLOSE: u32 = 7;
 
 /// Which of the tracepoints give hints.
 #[derive(Debug)]
@@ -55,7 +58,10 @@ pub fn start(hints: &Sender<Hint>, tasks: &TaskTracker, stop: &CancellationToken
     let bind = Format::read("syscalls/sys_exit_bind").map(|format| format.id);
     let mut events = Vec::new();
     if let Ok(listen) = &listen {
-        events.push((listen.id, format!("newstate == {LISTEN} || oldstate == {LISTEN}")));
+        events.push((
+            listen.id,
+            format!("newstate == {LISTEN} || (oldstate == {LISTEN} && newstate == {CLOSE})"),
+        ));
     }
     if let Ok(id) = &bind {
         events.push((*id, "ret == 0".into()));
