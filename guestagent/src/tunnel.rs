@@ -24,7 +24,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
-mod decode;
+pub mod decode;
 mod dial;
 mod download;
 mod encode;
