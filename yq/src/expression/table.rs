@@ -338,8 +338,10 @@ fn paths_and_rest(text: &str) -> Found {
     if let Some(length) = pattern::comment(text) {
         return Ok(Some((length, None)));
     }
+    if text.starts_with('|') {
+        return op(text, 1, Op::Pipe);
+    }
     find(text, [
-        ("|", Some(Op::Pipe)),
         (".", Some(Op::Itself)),
         (",", Some(Op::Union)),
         ("/", Some(Op::Divide)),

@@ -52,9 +52,8 @@ impl Evaluator<'_> {
     }
 
     fn substitute(&mut self, context: &Context, block: Option<&Expr>) -> Outcome {
-        let Some(block) = block.filter(|block| matches!(block.op, Op::Block)) else {
-            return Err(Error::evaluation("`sub` needs a pattern and a text: `sub(\"a\"; \"b\")`"));
-        };
+        // A comma does as well as the semicolon.
+        let Some(block) = block else { return Ok(context.clone()) };
         let pattern = self.parameter(&context.read_only(), block.lhs.as_deref())?;
         let text = self.parameter(context, block.rhs.as_deref())?;
         let regex = compile(&pattern)?;
