@@ -81,11 +81,8 @@ fn say(text: &str) -> Result<(), Error> {
 }
 
 fn read(path: &Path, limit: u64) -> Result<String, Error> {
-    let wrong = |source| Error::File {
-        action: "reading",
-        path: path.display().to_string(),
-        source,
-    };
+    let wrong =
+        |source| Error::File { action: "reading", path: path.display().to_string(), source };
     let file = std::fs::File::open(path).map_err(wrong)?;
     read_limited(file, limit).map_err(wrong)
 }

@@ -24,9 +24,9 @@ mod variables;
 
 use std::rc::Rc;
 
-use crate::Error;
 use crate::expression::{Expr, Op};
 use crate::tree::{Id, Node, Step, Tree};
+use crate::{Error, Options};
 pub(crate) use context::Context;
 
 /// Operators within operators.
@@ -40,6 +40,8 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub(crate) struct Evaluator<'a> {
     pub(crate) tree: Tree,
     environment: Environment<'a>,
+    /// How documents in texts are written.
+    options: Options,
     depth: usize,
     work: usize,
 }
@@ -47,8 +49,13 @@ pub(crate) struct Evaluator<'a> {
 type Outcome = Result<Context, Error>;
 
 impl<'a> Evaluator<'a> {
-    pub(crate) fn new(environment: Environment<'a>) -> Self {
-        Self { tree: Tree::default(), environment, depth: 0, work: 0 }
+    pub(crate) fn new(environment: Environment<'a>, options: Options) -> Self {
+        Self { tree: Tree::default(), environment, options, depth: 0, work: 0 }
+    }
+
+    /// A node as YAML.
+    fn yaml_text(&self, id: Id) -> Result<String, Error> {
+        crate::printer::yaml_text(&self.tree, id, &self.options)
     }
 
     /// Applies an expression to one document.

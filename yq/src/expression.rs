@@ -14,7 +14,7 @@ mod table;
 use std::rc::Rc;
 
 use crate::Error;
-pub(crate) use op::{Comparison, CommentKind, Flags, MergeFlags, Op, Text, Traversal};
+pub(crate) use op::{CommentKind, Comparison, Flags, MergeFlags, Op, Text, Traversal};
 
 /// Operators in one expression.
 const SIZE_LIMIT: usize = 4_000;

@@ -88,7 +88,7 @@ pub fn evaluate_with(
 ) -> Result<Evaluated, Error> {
     let expr = expression::parse(expression)?;
     let mut printer = Printer::new(to, options);
-    let mut evaluator = Evaluator::new(environment);
+    let mut evaluator = Evaluator::new(environment, options.clone());
     let mut documents = 0;
     if let Some((text, from)) = input {
         if text.len() > INPUT_LIMIT {
@@ -150,4 +150,3 @@ fn each_yaml<'e>(
     }
     Ok(count)
 }
-

@@ -11,15 +11,14 @@ pub(crate) enum Base {
 /// An integer in decimal, `0x` or `0o`, with underscores anywhere.
 pub(crate) fn parse_based(text: &str) -> Result<(Base, i64), String> {
     let plain = text.replace('_', "");
-    let (base, radix, digits) = if let Some(digits) =
-        plain.strip_prefix("0x").or_else(|| plain.strip_prefix("0X"))
-    {
-        (Base::Hex, 16, digits)
-    } else if let Some(digits) = plain.strip_prefix("0o") {
-        (Base::Octal, 8, digits)
-    } else {
-        (Base::Decimal, 10, &*plain)
-    };
+    let (base, radix, digits) =
+        if let Some(digits) = plain.strip_prefix("0x").or_else(|| plain.strip_prefix("0X")) {
+            (Base::Hex, 16, digits)
+        } else if let Some(digits) = plain.strip_prefix("0o") {
+            (Base::Octal, 8, digits)
+        } else {
+            (Base::Decimal, 10, &*plain)
+        };
     match i64::from_str_radix(digits, radix) {
         Ok(number) => Ok((base, number)),
         Err(_) => Err(format!("`{text}` is not an integer of 64 bits")),
@@ -68,7 +67,7 @@ pub(crate) fn parse_float(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A number as `%v` writes it: the shortest digits, with an exponent below 1e-4 and from 1e21 on.
+/// A number as `%v` writes it: the shortest digits, with an exponent below 1e-4 and from 1e6 on.
 pub(crate) fn write_float(number: f64) -> String {
     if number.is_nan() {
         return "NaN".into();
@@ -79,7 +78,7 @@ pub(crate) fn write_float(number: f64) -> String {
     let scientific = format!("{number:e}");
     let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if number == 0.0 || (-4..21).contains(&exponent) {
+    if number == 0.0 || (-4..6).contains(&exponent) {
         return format!("{number}");
     }
     let sign = if exponent < 0 { '-' } else { '+' };

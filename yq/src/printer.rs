@@ -26,7 +26,11 @@ impl<'o> Printer<'o> {
     }
 
     /// Only YAML has aliases.
-    pub(crate) fn print(&mut self, evaluator: &mut Evaluator<'_>, nodes: &[Id]) -> Result<(), Error> {
+    pub(crate) fn print(
+        &mut self,
+        evaluator: &mut Evaluator<'_>,
+        nodes: &[Id],
+    ) -> Result<(), Error> {
         if self.format != Format::Yaml {
             for id in nodes {
                 evaluator.explode(*id, 0)?;
@@ -92,6 +96,6 @@ fn encode_yaml(tree: &Tree, id: Id, options: &Options) -> Result<String, Error> 
 }
 
 /// A node as a YAML document by itself.
-pub(crate) fn yaml_text(tree: &Tree, id: Id, indent: usize) -> Result<String, Error> {
-    encode_yaml(tree, id, &Options { indent, ..Options::for_format(Format::Yaml) })
+pub(crate) fn yaml_text(tree: &Tree, id: Id, options: &Options) -> Result<String, Error> {
+    encode_yaml(tree, id, options)
 }

@@ -206,9 +206,8 @@ impl Args {
     /// The formats: as said, else by the extension of the file; what is read decides what is written
     /// if neither is said.
     pub(super) fn formats(&self, source: &Source) -> Result<(Format, Format), Error> {
-        let is_auto = |name: &Option<String>| {
-            matches!(name.as_deref(), None | Some("" | "auto" | "a"))
-        };
+        let is_auto =
+            |name: &Option<String>| matches!(name.as_deref(), None | Some("" | "auto" | "a"));
         let by_path = match source {
             Source::File(path) => Format::from_path(path),
             _ => Ok(Format::Yaml),

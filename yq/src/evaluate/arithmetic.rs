@@ -41,16 +41,16 @@ impl Evaluator<'_> {
         let manner =
             Manner { when_empty: is_sum && !context.nodes.is_empty(), ..Manner::default() };
         let op = &expr.op;
-        self.cross(&context.read_only(), expr, manner, &mut |own, _, left, right| {
-            match (left, right) {
-                (Some(left), Some(right)) => match op {
-                    Op::Add => own.add(left, right),
-                    Op::Subtract => own.subtract(left, right),
-                    op => own.divide(left, right, matches!(op, Op::Modulo)),
-                }
-                .map(Some),
-                (one, other) => Ok(one.or(other).map(|id| own.tree.copy(id))),
+        self.cross(&context.read_only(), expr, manner, &mut |own, _, left, right| match (
+            left, right,
+        ) {
+            (Some(left), Some(right)) => match op {
+                Op::Add => own.add(left, right),
+                Op::Subtract => own.subtract(left, right),
+                op => own.divide(left, right, matches!(op, Op::Modulo)),
             }
+            .map(Some),
+            (one, other) => Ok(one.or(other).map(|id| own.tree.copy(id))),
         })
     }
 
@@ -173,9 +173,10 @@ impl Evaluator<'_> {
             return Err(self.mismatch(left, right, "minus"));
         }
         if a.kind == Kind::Sequence {
-            let kept = a.content.iter().copied().filter(|item| {
-                !b.content.iter().any(|other| self.tree.is_equal(*item, *other))
-            });
+            let kept =
+                a.content.iter().copied().filter(|item| {
+                    !b.content.iter().any(|other| self.tree.is_equal(*item, *other))
+                });
             let kept = kept.collect();
             let target = self.tree.copy_alone(left);
             self.tree.get_mut(target).content = kept;

@@ -64,13 +64,7 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    fn compound(
-        &mut self,
-        context: &Context,
-        expr: &Expr,
-        flags: AssignFlags,
-        op: &Op,
-    ) -> Outcome {
+    fn compound(&mut self, context: &Context, expr: &Expr, flags: AssignFlags, op: &Op) -> Outcome {
         let left = self.eval(context, expr.lhs.as_deref())?;
         let Some(value) = &expr.rhs else { return Ok(context.clone()) };
         for id in left.nodes.iter() {

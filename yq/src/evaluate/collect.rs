@@ -51,15 +51,17 @@ impl Evaluator<'_> {
     fn pairs_for(&mut self, context: &Context, id: Option<Id>, expr: &Expr) -> Result<Id, Error> {
         let document = id.map_or(0, |id| self.tree.document(id));
         let context = context.child(id.into_iter().collect());
-        let pairs = self.cross(&context, expr, super::cross::Manner::default(), &mut |own,
-                                                                                      _,
-                                                                                      key,
-                                                                                      value| {
-            let (Some(key), Some(value)) = (key, value) else { return Ok(None) };
-            let mapping = own.tree.add(Node { document, ..Node::mapping() });
-            own.tree.add_pair(mapping, key, value);
-            Ok(Some(mapping))
-        })?;
+        let pairs = self.cross(
+            &context,
+            expr,
+            super::cross::Manner::default(),
+            &mut |own, _, key, value| {
+                let (Some(key), Some(value)) = (key, value) else { return Ok(None) };
+                let mapping = own.tree.add(Node { document, ..Node::mapping() });
+                own.tree.add_pair(mapping, key, value);
+                Ok(Some(mapping))
+            },
+        )?;
         let list = self.array_of(&pairs.nodes);
         let node = self.tree.get_mut(list);
         (node.style, node.document) = (Style::FLOW, document);
@@ -182,7 +184,9 @@ impl Evaluator<'_> {
 
     fn with_path(&mut self, context: &Context, inside: Option<&Expr>) -> Outcome {
         let Some(block) = inside.filter(|inside| matches!(inside.op, Op::Block)) else {
-            return Err(Error::evaluation("`with` needs a path and an expression: `with(.a; ...)`"));
+            return Err(Error::evaluation(
+                "`with` needs a path and an expression: `with(.a; ...)`",
+            ));
         };
         let found = self.eval(context, block.lhs.as_deref())?;
         for id in found.nodes.iter() {

@@ -40,7 +40,12 @@ impl Evaluator<'_> {
         })
     }
 
-    fn compare(&mut self, how: Comparison, left: Option<Id>, right: Option<Id>) -> Result<Id, Error> {
+    fn compare(
+        &mut self,
+        how: Comparison,
+        left: Option<Id>,
+        right: Option<Id>,
+    ) -> Result<Id, Error> {
         let (Some(left), Some(right)) = (left, right) else {
             let is_nothing = left.is_none() && right.is_none();
             return Ok(self.boolean(left.or(right), is_nothing && how.or_equal));

@@ -52,7 +52,7 @@ impl Evaluator<'_> {
                     Some(mark) if own.tree.get(mark).kind == Kind::Scalar => {
                         own.tree.get(mark).value.to_string()
                     }
-                    Some(mark) => crate::printer::yaml_text(&own.tree, mark, 2)?,
+                    Some(mark) => own.yaml_text(mark)?,
                 };
                 if seen.insert(mark) {
                     kept.push(item);

@@ -56,7 +56,10 @@ impl Evaluator<'_> {
         self.each(context, |own, id| {
             let node = own.tree.get(id);
             if node.kind != Kind::Sequence {
-                return Err(Error::evaluation(format!("any and all need an array, not {}", node.tag)));
+                return Err(Error::evaluation(format!(
+                    "any and all need an array, not {}",
+                    node.tag
+                )));
             }
             let items = node.content.clone();
             let found = own.has_item(context, &items, expr.rhs.as_deref(), wanted)?;

@@ -20,13 +20,18 @@ pub(super) fn appending() -> Op {
 }
 
 impl Evaluator<'_> {
-    pub(super) fn multiply(&mut self, context: &Context, expr: &Expr, flags: MergeFlags) -> Outcome {
+    pub(super) fn multiply(
+        &mut self,
+        context: &Context,
+        expr: &Expr,
+        flags: MergeFlags,
+    ) -> Outcome {
         let context = context.read_only();
-        self.cross(&context, expr, Manner::default(), &mut |own, context, left, right| {
-            match (left, right) {
-                (Some(left), Some(right)) => own.product(context, left, right, flags).map(Some),
-                _ => Ok(None),
-            }
+        self.cross(&context, expr, Manner::default(), &mut |own, context, left, right| match (
+            left, right,
+        ) {
+            (Some(left), Some(right)) => own.product(context, left, right, flags).map(Some),
+            _ => Ok(None),
         })
     }
 
@@ -60,7 +65,13 @@ impl Evaluator<'_> {
     }
 
     /// Assigns all that is in `from` at the same path in `to`.
-    fn merge(&mut self, context: &Context, to: Id, from: Id, flags: MergeFlags) -> Result<(), Error> {
+    fn merge(
+        &mut self,
+        context: &Context,
+        to: Id,
+        from: Id,
+        flags: MergeFlags,
+    ) -> Result<(), Error> {
         let deep =
             Flags { stays_at_alias: true, with_keys: true, is_exact: true, ..Flags::default() };
         let mut found = Vec::new();

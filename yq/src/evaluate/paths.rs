@@ -134,7 +134,9 @@ impl Evaluator<'_> {
 
     fn set_path(&mut self, context: &Context, inside: Option<&Expr>) -> Outcome {
         let Some(block) = inside.filter(|inside| matches!(inside.op, Op::Block)) else {
-            return Err(Error::evaluation("`setpath` needs a path and a value: `setpath([...]; ...)`"));
+            return Err(Error::evaluation(
+                "`setpath` needs a path and a value: `setpath([...]; ...)`",
+            ));
         };
         let found = self.eval(&context.read_only(), block.lhs.as_deref())?;
         let [path] = found.nodes.as_slice() else {

@@ -22,12 +22,11 @@ impl Evaluator<'_> {
             Op::Trim => self.each(context, |own, id| {
                 own.changed(id, "trim", |text| text.trim().to_owned()).map(Some)
             }),
-            Op::ChangeCase { to_upper: true } => self.each(context, |own, id| {
-                own.changed(id, "upcase", str::to_uppercase).map(Some)
-            }),
-            Op::ChangeCase { .. } => self.each(context, |own, id| {
-                own.changed(id, "downcase", str::to_lowercase).map(Some)
-            }),
+            Op::ChangeCase { to_upper: true } => {
+                self.each(context, |own, id| own.changed(id, "upcase", str::to_uppercase).map(Some))
+            }
+            Op::ChangeCase { .. } => self
+                .each(context, |own, id| own.changed(id, "downcase", str::to_lowercase).map(Some)),
             Op::ToText => self.each(context, Self::to_text),
             Op::ToNumber => self.each(context, Self::to_number),
             Op::Encode { format, indent } => self.encode(context, *format, *indent),
@@ -98,7 +97,7 @@ impl Evaluator<'_> {
         if node.kind == Kind::Scalar {
             return Ok(node.value.to_string());
         }
-        crate::printer::yaml_text(&self.tree, id, 2).map(|text| text.trim_end_matches('\n').into())
+        self.yaml_text(id).map(|text| text.trim_end_matches('\n').into())
     }
 
     fn env(&mut self, context: &Context, name: &str, is_text: bool) -> Outcome {
@@ -115,7 +114,11 @@ impl Evaluator<'_> {
     }
 
     /// The value of the right side, or nothing.
-    pub(super) fn parameter(&mut self, context: &Context, expr: Option<&Expr>) -> Result<Rc<str>, Error> {
+    pub(super) fn parameter(
+        &mut self,
+        context: &Context,
+        expr: Option<&Expr>,
+    ) -> Result<Rc<str>, Error> {
         let found = self.eval(context, expr)?.first();
         Ok(found.map_or_else(|| "".into(), |id| self.tree.get(id).value.clone()))
     }
@@ -166,7 +169,7 @@ impl Evaluator<'_> {
         let value = if is_text || node.kind == Kind::Scalar {
             node.value.clone()
         } else {
-            let text = crate::printer::yaml_text(&self.tree, id, 2)?;
+            let text = self.yaml_text(id)?;
             text.trim_end_matches('\n').into()
         };
         let new = self.tree.replacement(id, Kind::Scalar, "!!str", value);

@@ -60,7 +60,12 @@ impl Evaluator<'_> {
         Ok(id)
     }
 
-    fn traverse(&mut self, context: &Context, id: Id, traversal: &Traversal) -> Result<Vec<Id>, Error> {
+    fn traverse(
+        &mut self,
+        context: &Context,
+        id: Id,
+        traversal: &Traversal,
+    ) -> Result<Vec<Id>, Error> {
         let id = self.target(id)?;
         if self.tree.get(id).is_null() && !context.is_read_only {
             let node = self.tree.get_mut(id);
@@ -81,7 +86,12 @@ impl Evaluator<'_> {
         }
     }
 
-    pub(super) fn traverse_array(&mut self, context: &Context, expr: &Expr, flags: Flags) -> Outcome {
+    pub(super) fn traverse_array(
+        &mut self,
+        context: &Context,
+        expr: &Expr,
+        flags: Flags,
+    ) -> Outcome {
         let left = self.eval(context, expr.lhs.as_deref())?;
         let inside = expr.rhs.as_deref().and_then(|collect| collect.rhs.as_deref());
         if let Some(slice) = inside.filter(|inside| matches!(inside.op, Op::CreateMap)) {
@@ -140,7 +150,12 @@ impl Evaluator<'_> {
         }
     }
 
-    fn traverse_sequence(&mut self, id: Id, steps: &[Rc<str>], flags: Flags) -> Result<Vec<Id>, Error> {
+    fn traverse_sequence(
+        &mut self,
+        id: Id,
+        steps: &[Rc<str>],
+        flags: Flags,
+    ) -> Result<Vec<Id>, Error> {
         let mut found = Vec::new();
         for step in steps {
             let index = match parse_int(step) {
@@ -156,7 +171,9 @@ impl Evaluator<'_> {
             let at = if index < 0 { length + index } else { index };
             let item = usize::try_from(at).ok().and_then(|at| content.get(at));
             let item = item.ok_or_else(|| {
-                Error::evaluation(format!("index [{index}] is out of range: the array has {length}"))
+                Error::evaluation(format!(
+                    "index [{index}] is out of range: the array has {length}"
+                ))
             })?;
             found.push(*item);
         }
@@ -279,7 +296,12 @@ impl Evaluator<'_> {
         })
     }
 
-    fn slice_number(&mut self, context: &Context, id: Id, expr: Option<&Expr>) -> Result<i64, Error> {
+    fn slice_number(
+        &mut self,
+        context: &Context,
+        id: Id,
+        expr: Option<&Expr>,
+    ) -> Result<i64, Error> {
         let found = self.eval(&context.single(id), expr)?;
         match found.nodes.as_slice() {
             [one] => parse_int(&self.tree.get(*one).value).map_err(Error::evaluation),

@@ -12,7 +12,9 @@ pub(super) enum Bracket {
     OpenTraverse,
     OpenCollect,
     /// With `?` behind, a missing thing is no error.
-    CloseCollect { is_optional: bool },
+    CloseCollect {
+        is_optional: bool,
+    },
     OpenObject,
     CloseObject,
 }

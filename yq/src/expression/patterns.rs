@@ -110,7 +110,9 @@ pub(super) fn scientific(text: &str) -> Option<usize> {
 }
 
 pub(super) fn any_case(text: &str, name: &str) -> Option<usize> {
-    text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)).then_some(name.len())
+    text.get(..name.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(name))
+        .then_some(name.len())
 }
 
 /// A text in double quotes; a backslash keeps the next character in.

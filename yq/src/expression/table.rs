@@ -1,7 +1,7 @@
 //! The tokens, in the order in which they are tried.
 
 use super::lexer::{Bracket, Token};
-use super::op::{Comparison, CommentKind, Flags, MergeFlags, Op, Text, Traversal};
+use super::op::{CommentKind, Comparison, Flags, MergeFlags, Op, Text, Traversal};
 use super::patterns as pattern;
 use crate::Error;
 use crate::tree::{AssignFlags, Node, Step};
@@ -101,28 +101,31 @@ fn names(text: &str) -> Found {
     if let Some(length) = pattern::call(text, "flatten", false) {
         return op(text, length, Op::Flatten(pattern::argument(text.get(..length).unwrap_or(""))));
     }
-    find(text, [
-        ("as", Some(Op::AssignVariable { is_reference: false })),
-        ("ref", Some(Op::AssignVariable { is_reference: true })),
-        ("length", Some(Op::Length)),
-        ("line|column|eval", None),
-        ("to_?number", Some(Op::ToNumber)),
-        ("map_?values", Some(Op::MapValues)),
-        ("map", Some(Op::Map)),
-        ("filter", Some(Op::Filter)),
-        ("pick", Some(Op::Pick)),
-        ("omit", Some(Op::Omit)),
-        ("flatten", Some(Op::Flatten(-1))),
-        ("format_datetime|now|tz|from_?unix|to_?unix|with_dtf", None),
-        ("error", Some(Op::Fail)),
-        ("shuffle", None),
-        ("sortKeys|sort_?keys", Some(Op::SortKeys)),
-        (
-            "array_?to_?map",
-            Some(Op::Sugar("(.[] | select(. != null) ) as $i ireduce({}; .[$i | key] = $i)")),
-        ),
-        ("root", Some(Op::Sugar("parent(-1)"))),
-    ])
+    find(
+        text,
+        [
+            ("as", Some(Op::AssignVariable { is_reference: false })),
+            ("ref", Some(Op::AssignVariable { is_reference: true })),
+            ("length", Some(Op::Length)),
+            ("line|column|eval", None),
+            ("to_?number", Some(Op::ToNumber)),
+            ("map_?values", Some(Op::MapValues)),
+            ("map", Some(Op::Map)),
+            ("filter", Some(Op::Filter)),
+            ("pick", Some(Op::Pick)),
+            ("omit", Some(Op::Omit)),
+            ("flatten", Some(Op::Flatten(-1))),
+            ("format_datetime|now|tz|from_?unix|to_?unix|with_dtf", None),
+            ("error", Some(Op::Fail)),
+            ("shuffle", None),
+            ("sortKeys|sort_?keys", Some(Op::SortKeys)),
+            (
+                "array_?to_?map",
+                Some(Op::Sugar("(.[] | select(. != null) ) as $i ireduce({}; .[$i | key] = $i)")),
+            ),
+            ("root", Some(Op::Sugar("parent(-1)"))),
+        ],
+    )
 }
 
 /// Documents as texts, and files.
@@ -135,48 +138,54 @@ fn documents(text: &str) -> Found {
         }
     }
     let encode = |format, indent| Some(Op::Encode { format, indent });
-    find(text, [
-        ("from_?yaml|@yamld|from_?json|@jsond", Some(Op::Decode)),
-        ("to_?yaml|@yaml", encode(Text::Yaml, 2)),
-        ("to_?json", encode(Text::Json, 2)),
-        ("@json", encode(Text::Json, 0)),
-        ("from_?props|@propsd|to_?props|@props|from_?xml|@xmld|to_?xml|@xml", None),
-        ("from_?csv|@csvd|to_?csv|@csv|from_?tsv|@tsvd|to_?tsv|@tsv", None),
-        ("@base64d|@base64|@urid|@uri|@sh", None),
-        ("load_?xml|xml_?load|load_?base64|load_?props|load_?str|str_?load|load|system", None),
-    ])
+    find(
+        text,
+        [
+            ("from_?yaml|@yamld|from_?json|@jsond", Some(Op::Decode)),
+            ("to_?yaml|@yaml", encode(Text::Yaml, 2)),
+            ("to_?json", encode(Text::Json, 2)),
+            ("@json", encode(Text::Json, 0)),
+            ("from_?props|@propsd|to_?props|@props|from_?xml|@xmld|to_?xml|@xml", None),
+            ("from_?csv|@csvd|to_?csv|@csv|from_?tsv|@tsvd|to_?tsv|@tsv", None),
+            ("@base64d|@base64|@urid|@uri|@sh", None),
+            ("load_?xml|xml_?load|load_?base64|load_?props|load_?str|str_?load|load|system", None),
+        ],
+    )
 }
 
 fn more_names(text: &str) -> Found {
-    let before = find(text, [
-        ("splitDoc|split_?doc", Some(Op::SplitDocument)),
-        ("select", Some(Op::Select)),
-        ("has", Some(Op::Has)),
-        ("unique_?by", Some(Op::UniqueBy)),
-        ("unique", Some(Op::Unique)),
-        ("group_?by", Some(Op::GroupBy)),
-        ("explode", Some(Op::Explode)),
-        ("or", Some(Op::Or)),
-        ("and", Some(Op::And)),
-        ("not", Some(Op::Not)),
-        ("ireduce", Some(Op::Reduce)),
-        ("join", Some(Op::Join)),
-        ("sub", Some(Op::Substitute)),
-        ("match", Some(Op::Match)),
-        ("capture", Some(Op::Capture)),
-        ("test", Some(Op::Test)),
-        ("sort_?by", Some(Op::SortBy)),
-        ("sort", Some(Op::Sort)),
-        ("first", Some(Op::First)),
-        ("reverse", Some(Op::Reverse)),
-        ("any_c", Some(Op::AnyCondition)),
-        ("any", Some(Op::Any)),
-        ("all_c", Some(Op::AllCondition)),
-        ("all", Some(Op::All)),
-        ("contains", Some(Op::Contains)),
-        ("split", Some(Op::Split)),
-        ("parents", Some(Op::Parents)),
-    ])?;
+    let before = find(
+        text,
+        [
+            ("splitDoc|split_?doc", Some(Op::SplitDocument)),
+            ("select", Some(Op::Select)),
+            ("has", Some(Op::Has)),
+            ("unique_?by", Some(Op::UniqueBy)),
+            ("unique", Some(Op::Unique)),
+            ("group_?by", Some(Op::GroupBy)),
+            ("explode", Some(Op::Explode)),
+            ("or", Some(Op::Or)),
+            ("and", Some(Op::And)),
+            ("not", Some(Op::Not)),
+            ("ireduce", Some(Op::Reduce)),
+            ("join", Some(Op::Join)),
+            ("sub", Some(Op::Substitute)),
+            ("match", Some(Op::Match)),
+            ("capture", Some(Op::Capture)),
+            ("test", Some(Op::Test)),
+            ("sort_?by", Some(Op::SortBy)),
+            ("sort", Some(Op::Sort)),
+            ("first", Some(Op::First)),
+            ("reverse", Some(Op::Reverse)),
+            ("any_c", Some(Op::AnyCondition)),
+            ("any", Some(Op::Any)),
+            ("all_c", Some(Op::AllCondition)),
+            ("all", Some(Op::All)),
+            ("contains", Some(Op::Contains)),
+            ("split", Some(Op::Split)),
+            ("parents", Some(Op::Parents)),
+        ],
+    )?;
     if before.is_some() {
         return Ok(before);
     }
@@ -188,21 +197,24 @@ fn more_names(text: &str) -> Found {
         let token = Token::Op { op, assign: None, may_be_traversed: true, text: name.into() };
         return Ok(Some((length, Some(token))));
     }
-    find(text, [
-        ("keys", Some(Op::Keys)),
-        ("key", Some(Op::Key)),
-        ("is_?key", Some(Op::IsKey)),
-        ("file_?name|fileName|file_?index|fileIndex|fi", None),
-        ("path", Some(Op::Path)),
-        ("set_?path", Some(Op::SetPath)),
-        ("del_?paths", Some(Op::DeletePaths)),
-        ("to_?entries|toEntries", Some(Op::ToEntries)),
-        ("from_?entries|fromEntries", Some(Op::FromEntries)),
-        ("with_?entries|withEntries", Some(Op::WithEntries)),
-        ("with", Some(Op::With)),
-        ("collect", Some(Op::Collect)),
-        ("del", Some(Op::Delete)),
-    ])
+    find(
+        text,
+        [
+            ("keys", Some(Op::Keys)),
+            ("key", Some(Op::Key)),
+            ("is_?key", Some(Op::IsKey)),
+            ("file_?name|fileName|file_?index|fileIndex|fi", None),
+            ("path", Some(Op::Path)),
+            ("set_?path", Some(Op::SetPath)),
+            ("del_?paths", Some(Op::DeletePaths)),
+            ("to_?entries|toEntries", Some(Op::ToEntries)),
+            ("from_?entries|fromEntries", Some(Op::FromEntries)),
+            ("with_?entries|withEntries", Some(Op::WithEntries)),
+            ("with", Some(Op::With)),
+            ("collect", Some(Op::Collect)),
+            ("del", Some(Op::Delete)),
+        ],
+    )
 }
 
 fn assignable(text: &str) -> Found {
@@ -230,15 +242,18 @@ fn assignable(text: &str) -> Found {
             return op(text, "comments".len() + blanks + sign.len(), assign);
         }
     }
-    find(text, [
-        (";", Some(Op::Block)),
-        ("//", Some(Op::Alternative)),
-        ("documentIndex|document_?index|di", Some(Op::DocumentIndex)),
-        ("upcase|ascii_?upcase", Some(Op::ChangeCase { to_upper: true })),
-        ("downcase|ascii_?downcase", Some(Op::ChangeCase { to_upper: false })),
-        ("trim", Some(Op::Trim)),
-        ("to_?string", Some(Op::ToText)),
-    ])
+    find(
+        text,
+        [
+            (";", Some(Op::Block)),
+            ("//", Some(Op::Alternative)),
+            ("documentIndex|document_?index|di", Some(Op::DocumentIndex)),
+            ("upcase|ascii_?upcase", Some(Op::ChangeCase { to_upper: true })),
+            ("downcase|ascii_?downcase", Some(Op::ChangeCase { to_upper: false })),
+            ("trim", Some(Op::Trim)),
+            ("to_?string", Some(Op::ToText)),
+        ],
+    )
 }
 
 fn scalar(text: &str, length: usize, tag: &str) -> Found {
@@ -270,7 +285,9 @@ fn values(text: &str) -> Found {
             return scalar(text, length, tag);
         }
     }
-    for (name, tag) in [("true", "!!bool"), ("false", "!!bool"), ("null", "!!null"), ("~", "!!null")] {
+    for (name, tag) in
+        [("true", "!!bool"), ("false", "!!bool"), ("null", "!!null"), ("~", "!!null")]
+    {
         if let Some(length) = pattern::any_case(text, name) {
             return scalar(text, length, tag);
         }
@@ -341,17 +358,20 @@ fn paths_and_rest(text: &str) -> Found {
     if text.starts_with('|') {
         return op(text, 1, Op::Pipe);
     }
-    find(text, [
-        (".", Some(Op::Itself)),
-        (",", Some(Op::Union)),
-        ("/", Some(Op::Divide)),
-        ("%", Some(Op::Modulo)),
-        ("+=", Some(Op::AddAssign(AssignFlags::default()))),
-        ("+", Some(Op::Add)),
-        ("-=", Some(Op::SubtractAssign)),
-        ("-", Some(Op::Subtract)),
-        ("pivot", None),
-    ])
+    find(
+        text,
+        [
+            (".", Some(Op::Itself)),
+            (",", Some(Op::Union)),
+            ("/", Some(Op::Divide)),
+            ("%", Some(Op::Modulo)),
+            ("+=", Some(Op::AddAssign(AssignFlags::default()))),
+            ("+", Some(Op::Add)),
+            ("-=", Some(Op::SubtractAssign)),
+            ("-", Some(Op::Subtract)),
+            ("pivot", None),
+        ],
+    )
 }
 
 fn key(text: &str, is_wrapped: bool) -> Token {

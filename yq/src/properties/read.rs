@@ -28,7 +28,8 @@ pub(crate) fn read(evaluator: &mut Evaluator<'_>, text: &str) -> Result<Option<I
     for property in properties(text)? {
         let path = path(&property.key);
         if !property.comments.is_empty() {
-            let head = format!("# {}", property.comments.join("\n"));
+            let text = property.comments.join("\n");
+            let head = if text.is_empty() { text } else { format!("# {text}") };
             evaluator.comment_key(root, &path, &head)?;
         }
         let node = evaluator.tree.add(Node::text(property.value));

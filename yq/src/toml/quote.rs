@@ -8,7 +8,8 @@ impl Reader<'_> {
     pub(super) fn literal(&mut self) -> Result<String, Error> {
         self.expect("'")?;
         let rest = self.rest();
-        let end = rest.find(['\'', '\n', '\r']).filter(|at| rest.as_bytes().get(*at) == Some(&b'\''));
+        let end =
+            rest.find(['\'', '\n', '\r']).filter(|at| rest.as_bytes().get(*at) == Some(&b'\''));
         let end = end.ok_or_else(|| self.wrong("a text does not end"))?;
         let text = rest.get(..end).unwrap_or_default();
         self.check(text)?;
@@ -69,7 +70,8 @@ impl Reader<'_> {
         let digits = self.rest().get(..count).unwrap_or_default();
         let is_hex = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         let code = u32::from_str_radix(digits, 16).ok().filter(|_| is_hex);
-        let code = code.and_then(char::from_u32).ok_or_else(|| self.wrong("a bad character code"))?;
+        let code =
+            code.and_then(char::from_u32).ok_or_else(|| self.wrong("a bad character code"))?;
         self.at += count;
         Ok(code)
     }

@@ -60,7 +60,12 @@ impl Builder<'_, '_> {
     }
 
     /// A pair and all that follow it in the same table; gives the line behind them.
-    fn pairs(&mut self, to: Id, first: Pair, reader: &mut Reader<'_>) -> Result<Option<Line>, Error> {
+    fn pairs(
+        &mut self,
+        to: Id,
+        first: Pair,
+        reader: &mut Reader<'_>,
+    ) -> Result<Option<Line>, Error> {
         self.pair(to, first)?;
         loop {
             match reader.next()? {
@@ -179,7 +184,9 @@ impl Builder<'_, '_> {
             }
             at = at.and_then(|id| tree.value_of(id, key));
             let last = at.map(|id| tree.get(id)).filter(|node| node.kind == Kind::Sequence);
-            if let Some((index, item)) = last.and_then(|node| node.content.iter().enumerate().last()) {
+            if let Some((index, item)) =
+                last.and_then(|node| node.content.iter().enumerate().last())
+            {
                 steps.push(Step::Index(i64::try_from(index).unwrap_or(0)));
                 at = Some(*item);
             }

@@ -108,8 +108,8 @@ impl Reader<'_> {
             && bare.starts_with('0')
             && bare.as_bytes().get(1).is_some_and(|c| c.is_ascii_digit() || *c == b'_');
         let is_based = ["0x", "0o", "0b"].iter().any(|base| text.starts_with(base));
-        let is_float = matches!(bare, "inf" | "nan")
-            || (!is_based && text.contains(['.', 'e', 'E']));
+        let is_float =
+            matches!(bare, "inf" | "nan") || (!is_based && text.contains(['.', 'e', 'E']));
         let is_number = if is_float { parse_float(text).is_ok() } else { parse_int(text).is_ok() };
         if text.is_empty() || has_zero || !is_number {
             return Err(self.wrong(&format!("`{text}` is no value")));

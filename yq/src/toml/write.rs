@@ -62,8 +62,7 @@ impl Writer<'_> {
     }
 
     fn is_pair(&self, node: &Node) -> bool {
-        node.kind == Kind::Scalar
-            || (node.kind == Kind::Sequence && !self.is_array_of_tables(node))
+        node.kind == Kind::Scalar || (node.kind == Kind::Sequence && !self.is_array_of_tables(node))
     }
 
     fn top(&mut self, key: Rc<str>, id: Id) -> Result<(), Error> {

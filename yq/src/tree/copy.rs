@@ -43,7 +43,8 @@ impl Tree {
         if self.get(id).kind == Kind::Mapping {
             for pair in children.chunks_exact(2) {
                 if let [key, value] = pair {
-                    let (key, value) = (self.copy_below(*key, depth), self.copy_below(*value, depth));
+                    let (key, value) =
+                        (self.copy_below(*key, depth), self.copy_below(*value, depth));
                     self.adopt_pair(id, key, value);
                 }
             }
@@ -77,10 +78,8 @@ impl Tree {
     /// Puts a node that belongs to nobody yet at the end of a sequence.
     pub(crate) fn adopt_item(&mut self, sequence: Id, item: Id) {
         let number = self.get(sequence).content.len();
-        let key = Node {
-            parent: Some(sequence),
-            ..Node::new(Kind::Scalar, "!!int", number.to_string())
-        };
+        let key =
+            Node { parent: Some(sequence), ..Node::new(Kind::Scalar, "!!int", number.to_string()) };
         let key = self.append(key);
         let node = self.get_mut(item);
         node.parent = Some(sequence);

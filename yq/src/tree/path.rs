@@ -107,10 +107,12 @@ impl Tree {
     fn are_pairs_equal(&self, left: &Node, right: Id) -> bool {
         left.content.len() == self.get(right).content.len()
             && left.pairs().all(|(key, value)| {
-                self.find_equal_key(right, key)
-                    .is_some_and(|at| self.get(right).content.get(at + 1).is_some_and(|other| {
-                        self.is_equal(value, *other)
-                    }))
+                self.find_equal_key(right, key).is_some_and(|at| {
+                    self.get(right)
+                        .content
+                        .get(at + 1)
+                        .is_some_and(|other| self.is_equal(value, *other))
+                })
             })
     }
 

@@ -16,10 +16,13 @@ impl Evaluator<'_> {
     pub(super) fn encode(&mut self, context: &Context, format: Text, indent: usize) -> Outcome {
         self.each(context, |own, id| {
             let mut text = match format {
-                Text::Yaml => crate::printer::yaml_text(&own.tree, id, indent)?,
+                Text::Yaml => {
+                    let options = crate::Options { indent, ..own.options.clone() };
+                    crate::printer::yaml_text(&own.tree, id, &options)?
+                }
                 Text::Json => {
                     own.explode(id, 0)?;
-                    crate::json::write(&own.tree, id, indent, true)?
+                    crate::json::write(&own.tree, id, indent, false)?
                 }
             };
             let decoded = context.variable(&decoded_name(&own.tree.name(id)));

@@ -36,7 +36,11 @@ impl Evaluator<'_> {
     }
 
     /// The pattern, and whether all matches are wanted.
-    fn arguments(&mut self, context: &Context, expr: Option<&Expr>) -> Result<(Regex, bool), Error> {
+    fn arguments(
+        &mut self,
+        context: &Context,
+        expr: Option<&Expr>,
+    ) -> Result<(Regex, bool), Error> {
         let mut pattern = expr;
         let mut is_global = false;
         if let Some(block) = expr.filter(|expr| matches!(expr.op, Op::Block)) {

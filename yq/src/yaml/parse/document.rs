@@ -66,7 +66,8 @@ impl Parser<'_> {
 
     pub(super) fn document_content(&mut self) -> Result<Event, Error> {
         let (kind, start) = self.peek()?;
-        if matches!(kind, TokenKind::DocumentStart | TokenKind::DocumentEnd | TokenKind::StreamEnd) {
+        if matches!(kind, TokenKind::DocumentStart | TokenKind::DocumentEnd | TokenKind::StreamEnd)
+        {
             self.pop_state();
             return Ok(self.empty_scalar(start));
         }

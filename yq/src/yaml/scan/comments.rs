@@ -115,8 +115,8 @@ impl Scanner<'_> {
             let closes = self.level > 0 && matches!(byte(text, at), b']' | b'}');
             if closes || is_break_or_end(text, at) {
                 if closes || !was_empty {
-                    let is_dedented = run.start.column.saturating_sub(1) < depth
-                        || run.start.column == 0;
+                    let is_dedented =
+                        run.start.column.saturating_sub(1) < depth || run.start.column == 0;
                     let is_foot = (Some(run.start.line) == foot_line && !is_value) || is_dedented;
                     if closes || (is_first && is_foot) {
                         if !run.text.is_empty() {

@@ -1,6 +1,8 @@
 //! Scalars: plain, quoted and block.
 
-use super::super::chars::{byte, is_blank, is_blank_or_end, is_break, is_break_or_end, is_flow_indicator};
+use super::super::chars::{
+    byte, is_blank, is_blank_or_end, is_break, is_break_or_end, is_flow_indicator,
+};
 use super::{Mark, Quote, Scanner, Token, TokenKind};
 use crate::Error;
 use crate::yaml::fault;
@@ -200,8 +202,7 @@ impl Scanner<'_> {
         let mut end = self.cursor.mark;
         let base = usize::try_from(self.indent).unwrap_or(0);
         let mut indent = if increment > 0 { base + increment } else { 0 };
-        let (mut text, mut first_break, mut breaks) =
-            (String::new(), String::new(), String::new());
+        let (mut text, mut first_break, mut breaks) = (String::new(), String::new(), String::new());
         self.read_block_breaks(&mut indent, &mut breaks, start, &mut end)?;
         let mut was_blank = false;
         while self.cursor.mark.column == indent && self.cursor.looking_at(0) != 0 {

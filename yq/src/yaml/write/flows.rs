@@ -85,8 +85,7 @@ impl Writer<'_> {
         set(&mut self.due.tail, &tail);
         self.analyze_end(node, keeps_foot);
         let due = &self.due;
-        let has_comments =
-            !(due.head.is_empty() && due.foot.is_empty() && due.tail.is_empty());
+        let has_comments = !(due.head.is_empty() && due.foot.is_empty() && due.tail.is_empty());
         if has_comments && !is_first && !has_comma {
             self.indicator(",", false, false, false);
         }

@@ -148,9 +148,9 @@ impl<'a> Writer<'a> {
             let step = self.step.to_string();
             self.indicator(&step, false, false, false);
         }
-        let ends = |text: &str| text.char_indices().next_back().is_some_and(|(at, _)| {
-            is_break(text.as_bytes(), at)
-        });
+        let ends = |text: &str| {
+            text.char_indices().next_back().is_some_and(|(at, _)| is_break(text.as_bytes(), at))
+        };
         let mut front = text.chars();
         front.next_back();
         let front = front.as_str();
