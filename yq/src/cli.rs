@@ -59,12 +59,15 @@ fn try_run(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode, Error>
     deliver(&args, &source, &result)
 }
 
+/// Without a match, nothing is written in place.
 fn deliver(args: &Args, source: &Source, result: &Evaluated) -> Result<ExitCode, Error> {
+    let lacks_match = args.exit_status && !result.has_match;
     match source {
+        Source::File(_) if args.in_place && lacks_match => {}
         Source::File(path) if args.in_place => replace::replace(path, result.text.as_bytes())?,
         _ => say(&result.text)?,
     }
-    if args.exit_status && !result.has_match {
+    if lacks_match {
         return Err(Error::evaluation("no matches found"));
     }
     Ok(ExitCode::SUCCESS)

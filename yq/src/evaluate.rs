@@ -32,7 +32,7 @@ pub(crate) use context::Context;
 /// Operators within operators.
 const DEPTH_LIMIT: usize = 400;
 /// Nodes that operators are applied to.
-const WORK_LIMIT: usize = 20_000_000;
+const WORK_LIMIT: usize = 4_000_000;
 
 /// What the environment says about a name.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -141,6 +141,7 @@ impl<'a> Evaluator<'a> {
     fn apply_more(&mut self, context: &Context, expr: &Expr, op: &Op) -> Outcome {
         match op {
             Op::Traverse(traversal) => self.traverse_all(context, traversal),
+            Op::Follow(path) => self.follow(context, path),
             Op::TraverseArray(flags) => self.traverse_array(context, expr, *flags),
             Op::Descend { with_keys } => self.descend_all(context, *with_keys),
             Op::Assign { .. }

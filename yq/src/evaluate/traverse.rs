@@ -12,15 +12,12 @@ use crate::tree::{DEPTH_LIMIT, Id, Kind, Node, Step, Style};
 
 /// Follows a path step by step. With `to_key`, the last step gives the key instead of the value.
 pub(super) fn path_expr(path: &[Step], flags: Flags, to_key: bool) -> Rc<Expr> {
-    let Some((step, rest)) = path.split_first() else { return Expr::leaf(Op::Itself) };
-    let is_last = rest.is_empty();
-    let of_step = if is_last && to_key {
-        Flags { with_keys: true, without_values: true, ..flags }
-    } else {
-        flags
+    let to_last = Flags { with_keys: true, without_values: true, ..flags };
+    let traversal = |(at, step): (usize, &Step)| Traversal {
+        step: step.clone(),
+        flags: if to_key && at + 1 == path.len() { to_last } else { flags },
     };
-    let first = Expr::leaf(Op::Traverse(Traversal { step: step.clone(), flags: of_step }));
-    if is_last { first } else { Expr::binary(Op::ShortPipe, first, path_expr(rest, flags, to_key)) }
+    Expr::leaf(Op::Follow(path.iter().enumerate().map(traversal).collect()))
 }
 
 /// Values by their names: a later one takes the place of an earlier one.
@@ -49,6 +46,17 @@ impl Evaluator<'_> {
             found.extend(self.traverse(context, *id, traversal)?);
         }
         Ok(context.child(found))
+    }
+
+    pub(super) fn follow(&mut self, context: &Context, path: &[Traversal]) -> Outcome {
+        if path.len() > DEPTH_LIMIT {
+            return Err(Error::TooMuch { what: "a path is too long" });
+        }
+        let mut found = context.clone();
+        for traversal in path {
+            found = self.traverse_all(&found, traversal)?;
+        }
+        Ok(found)
     }
 
     fn target(&self, mut id: Id) -> Result<Id, Error> {
