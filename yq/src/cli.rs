@@ -1,6 +1,7 @@
 //! The command line of yq, as far as it is needed.
 
 mod args;
+mod plan;
 mod replace;
 
 use std::ffi::{OsStr, OsString};
@@ -9,7 +10,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::{Error, Evaluated, evaluate_with};
-use args::{Args, Job, Source};
+use args::Args;
+use plan::{Job, Source};
 
 /// Bytes of an expression in a file.
 const EXPRESSION_LIMIT: u64 = 1 << 20;
@@ -36,13 +38,11 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn try_run(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode, Error> {
-    let Job { args, expression, source } = match args::parse(arguments)? {
-        Some(args) => args::plan(args, |path| read(path, EXPRESSION_LIMIT))?,
-        None => {
-            say(args::HELP)?;
-            return Ok(ExitCode::SUCCESS);
-        }
+    let Some(args) = args::parse(arguments)? else {
+        say(args::HELP)?;
+        return Ok(ExitCode::SUCCESS);
     };
+    let Job { args, expression, source } = plan::plan(args, |path| read(path, EXPRESSION_LIMIT))?;
     let input = match &source {
         Source::Nothing => None,
         Source::Standard => Some(read_standard()?),

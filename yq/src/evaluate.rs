@@ -13,10 +13,12 @@ mod context;
 mod cross;
 mod delete;
 mod entries;
+mod explode;
 mod groups;
 mod logic;
 mod merge;
 mod paths;
+mod placing;
 mod sort;
 mod texts;
 mod traverse;
@@ -25,7 +27,7 @@ mod variables;
 use std::rc::Rc;
 
 use crate::expression::{Expr, Op};
-use crate::tree::{Id, Node, Step, Tree};
+use crate::tree::{Id, Node, Tree};
 use crate::{Error, Options};
 pub(crate) use context::Context;
 
@@ -63,39 +65,6 @@ impl<'a> Evaluator<'a> {
         let result = self.eval(&Context::top(id), expr)?;
         self.tree.check()?;
         Ok(result.nodes.to_vec())
-    }
-
-    /// Puts a node at a path below `root`, merging mappings. For readers of other formats.
-    pub(crate) fn assign_at(&mut self, root: Id, path: &[Step], node: Id) -> Result<(), Error> {
-        let value = Expr::leaf(Op::Value(Rc::new(self.tree.get(node).clone())));
-        let op = if self.tree.get(node).kind == crate::tree::Kind::Mapping {
-            merge::appending()
-        } else {
-            Op::Assign { flags: crate::tree::AssignFlags::default(), updates: false }
-        };
-        let target = traverse::path_expr(path, crate::expression::Flags::default(), false);
-        self.eval(&Context::top(root).child(vec![root]), Some(&Expr::binary(op, target, value)))?;
-        self.tree.check()
-    }
-
-    /// Puts the items of an array behind those at a path below `root`.
-    pub(crate) fn append_at(&mut self, root: Id, path: &[Step], array: Id) -> Result<(), Error> {
-        let target = traverse::path_expr(path, crate::expression::Flags::default(), false);
-        let op = Op::AddAssign(crate::tree::AssignFlags::default());
-        let expr = Expr::binary(op, target, Expr::leaf(Op::Reference(array)));
-        self.eval(&Context::top(root).child(vec![root]), Some(&expr))?;
-        self.tree.check()
-    }
-
-    /// Puts a comment above the key at a path below `root`.
-    pub(crate) fn comment_key(&mut self, root: Id, path: &[Step], head: &str) -> Result<(), Error> {
-        let name = path.last().map(Step::to_string).unwrap_or_default();
-        let node = Node { head: head.into(), ..Node::text(name) };
-        let op = Op::Assign { flags: crate::tree::AssignFlags::default(), updates: false };
-        let target = traverse::path_expr(path, crate::expression::Flags::default(), true);
-        let key = Expr::leaf(Op::Value(Rc::new(node)));
-        self.eval(&Context::top(root).child(vec![root]), Some(&Expr::binary(op, target, key)))?;
-        self.tree.check()
     }
 
     fn eval(&mut self, context: &Context, expr: Option<&Expr>) -> Outcome {

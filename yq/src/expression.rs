@@ -48,7 +48,7 @@ impl Expr {
 
 /// The tree of an expression; none if it is empty.
 pub(crate) fn parse(text: &str) -> Result<Option<Rc<Expr>>, Error> {
-    let tokens = implied::add(lexer::tokens(text)?);
+    let tokens = implied::add(&lexer::tokens(text)?);
     if tokens.len() > SIZE_LIMIT {
         return Err(Error::TooMuch { what: "the expression is too long" });
     }

@@ -28,8 +28,8 @@ fn deep_documents_are_refused() {
         code(".", &("a = ".to_owned() + &"{a = ".repeat(100_000)), Format::Toml),
         "too-much"
     );
-    assert_eq!(code(".", &(["a"; 100_000].join(".") + "=1"), Format::Properties), "too-much");
-    assert_eq!(code(".", &(["a"; 100_000].join(".") + " = 1"), Format::Toml), "too-much");
+    assert_eq!(code(".", &(vec!["a"; 100_000].join(".") + "=1"), Format::Properties), "too-much");
+    assert_eq!(code(".", &(vec!["a"; 100_000].join(".") + " = 1"), Format::Toml), "too-much");
 }
 
 #[test]

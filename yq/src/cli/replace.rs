@@ -31,7 +31,7 @@ fn try_replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     }
     let folder = target.parent().unwrap_or(Path::new("/"));
     let (mut file, temporary) = create(folder, &target)?;
-    let mut fill = || -> io::Result<()> {
+    let mut complete = || -> io::Result<()> {
         file.write_all(contents)?;
         // The owner first: a change of it takes away special bits of the mode.
         fchown(&file, Some(Uid::from_raw(before.uid())), Some(Gid::from_raw(before.gid())))?;
@@ -39,7 +39,7 @@ fn try_replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         file.sync_all()?;
         std::fs::rename(&temporary, &target)
     };
-    if let Err(error) = fill() {
+    if let Err(error) = complete() {
         // The first fault is the one to tell.
         let _ = std::fs::remove_file(&temporary);
         return Err(error);

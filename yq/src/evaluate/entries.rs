@@ -8,13 +8,13 @@ use crate::tree::{Id, Kind, Node, Style};
 impl Evaluator<'_> {
     pub(super) fn entries(&mut self, context: &Context, expr: &Expr) -> Outcome {
         match expr.op {
-            Op::ToEntries => self.to_entries(context),
-            Op::FromEntries => self.from_entries(context),
+            Op::ToEntries => self.split_entries(context),
+            Op::FromEntries => self.join_entries(context),
             _ => self.with_entries(context, expr),
         }
     }
 
-    fn to_entries(&mut self, context: &Context) -> Outcome {
+    fn split_entries(&mut self, context: &Context) -> Outcome {
         self.each(context, |own, id| {
             let node = own.tree.get(id);
             let pairs: Vec<(Id, Id)> = match node.kind {
@@ -50,7 +50,7 @@ impl Evaluator<'_> {
         entry
     }
 
-    fn from_entries(&mut self, context: &Context) -> Outcome {
+    fn join_entries(&mut self, context: &Context) -> Outcome {
         self.each(context, |own, id| {
             if own.tree.get(id).kind != Kind::Sequence {
                 return Err(Error::evaluation("`from_entries` needs an array"));
@@ -74,7 +74,7 @@ impl Evaluator<'_> {
     }
 
     fn with_entries(&mut self, context: &Context, expr: &Expr) -> Outcome {
-        let lists = self.to_entries(context)?;
+        let lists = self.split_entries(context)?;
         let mut results = Vec::new();
         for list in lists.nodes.iter() {
             let entries = self.splat(&context.single(*list), Flags::default())?;
@@ -87,7 +87,7 @@ impl Evaluator<'_> {
             let Node { leading, head, foot, .. } = self.tree.get(*list).clone();
             let node = self.tree.get_mut(collected);
             (node.leading, node.head, node.foot) = (leading, head, foot);
-            let made = self.from_entries(&context.single(collected))?;
+            let made = self.join_entries(&context.single(collected))?;
             results.extend(made.nodes.iter());
         }
         Ok(context.child(results))

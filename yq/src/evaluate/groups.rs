@@ -124,8 +124,8 @@ impl Evaluator<'_> {
                 match own.tree.get(id).kind {
                     Kind::Mapping => {
                         if let Some(at) = own.tree.find_equal_key(id, *key) {
-                            let content = &own.tree.get(id).content;
-                            kept.extend(content.get(at..at + 2).unwrap_or_default());
+                            let pairs = &own.tree.get(id).content;
+                            kept.extend(pairs.get(at..at + 2).unwrap_or_default());
                         }
                     }
                     Kind::Sequence => {

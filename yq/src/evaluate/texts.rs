@@ -27,8 +27,8 @@ impl Evaluator<'_> {
             }
             Op::ChangeCase { .. } => self
                 .each(context, |own, id| own.changed(id, "downcase", str::to_lowercase).map(Some)),
-            Op::ToText => self.each(context, Self::to_text),
-            Op::ToNumber => self.each(context, Self::to_number),
+            Op::ToText => self.each(context, Self::as_text),
+            Op::ToNumber => self.each(context, Self::as_number),
             Op::Encode { format, indent } => self.encode(context, *format, *indent),
             Op::Decode => self.decode(context),
             _ => self.patterns(context, expr),
@@ -163,7 +163,7 @@ impl Evaluator<'_> {
         id
     }
 
-    fn to_text(&mut self, id: Id) -> Result<Option<Id>, Error> {
+    fn as_text(&mut self, id: Id) -> Result<Option<Id>, Error> {
         let node = self.tree.get(id);
         let is_text = &*node.tag == "!!str";
         let value = if is_text || node.kind == Kind::Scalar {
@@ -179,7 +179,7 @@ impl Evaluator<'_> {
         Ok(Some(new))
     }
 
-    fn to_number(&mut self, id: Id) -> Result<Option<Id>, Error> {
+    fn as_number(&mut self, id: Id) -> Result<Option<Id>, Error> {
         let node = self.tree.get(id);
         if matches!(&*node.tag, "!!int" | "!!float") && node.kind == Kind::Scalar {
             return Ok(Some(id));

@@ -1,5 +1,8 @@
 //! Paths: keys, indexes, all children, slices, everything below.
 
+mod keys;
+mod slices;
+
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -7,8 +10,8 @@ use super::{Context, Evaluator, Outcome};
 use crate::Error;
 use crate::expression::{Expr, Flags, Op, Traversal};
 use crate::number::parse_int;
-use crate::scalar::guess_tag;
 use crate::tree::{DEPTH_LIMIT, Id, Kind, Node, Step, Style};
+pub(super) use keys::is_match;
 
 /// Follows a path step by step. With `to_key`, the last step gives the key instead of the value.
 pub(super) fn path_expr(path: &[Step], flags: Flags, to_key: bool) -> Rc<Expr> {
@@ -18,25 +21,6 @@ pub(super) fn path_expr(path: &[Step], flags: Flags, to_key: bool) -> Rc<Expr> {
         flags: if to_key && at + 1 == path.len() { to_last } else { flags },
     };
     Expr::leaf(Op::Follow(path.iter().enumerate().map(traversal).collect()))
-}
-
-/// Values by their names: a later one takes the place of an earlier one.
-#[derive(Default)]
-struct Matches {
-    names: std::collections::HashMap<String, usize>,
-    nodes: Vec<Id>,
-}
-
-impl Matches {
-    fn set(&mut self, name: String, id: Id) {
-        match self.names.get(&name).and_then(|at| self.nodes.get_mut(*at)) {
-            Some(place) => *place = id,
-            None => {
-                self.names.insert(name, self.nodes.len());
-                self.nodes.push(id);
-            }
-        }
-    }
 }
 
 impl Evaluator<'_> {
@@ -201,133 +185,6 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    /// The values of a key, or all if there is none; a key that is missing is made.
-    fn traverse_mapping(
-        &mut self,
-        context: &Context,
-        id: Id,
-        key: Option<&Node>,
-        flags: Flags,
-    ) -> Result<Vec<Id>, Error> {
-        let mut matches = Matches::default();
-        self.find(&mut matches, id, key.map(|key| &*key.value), flags, 0)?;
-        let makes = !flags.never_creates && !context.is_read_only && matches.nodes.is_empty();
-        if let Some(key) = key.filter(|_| makes) {
-            return Ok(self.make_pair(id, key, flags));
-        }
-        Ok(matches.nodes)
-    }
-
-    fn make_pair(&mut self, id: Id, key: &Node, flags: Flags) -> Vec<Id> {
-        if self.tree.get(id).content.is_empty() {
-            self.tree.get_mut(id).style = Style::PLAIN;
-        }
-        let key = self.instance(key);
-        let value = self.tree.add(Node::null("null"));
-        self.tree.adopt_pair(id, key, value);
-        let both = [(flags.with_keys, key), (!flags.without_values, value)];
-        both.into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, id)| id).collect()
-    }
-
-    fn find(
-        &self,
-        matches: &mut Matches,
-        id: Id,
-        wanted: Option<&str>,
-        flags: Flags,
-        depth: usize,
-    ) -> Result<(), Error> {
-        if depth > DEPTH_LIMIT {
-            return Err(Error::TooMuch { what: "merge keys are nested too deeply" });
-        }
-        for (key, value) in self.tree.get(id).pairs() {
-            let name = &self.tree.get(key).value;
-            let is_merge = &*self.tree.get(key).tag == "!!merge";
-            if is_merge && !flags.stays_at_alias && wanted.unwrap_or("") != &**name {
-                self.find_merged(matches, value, wanted, flags, depth + 1)?;
-            } else if wanted.is_none_or(|wanted| is_match(name, wanted, flags.is_exact)) {
-                if flags.with_keys {
-                    matches.set(self.tree.name(key), key);
-                }
-                if !flags.without_values {
-                    matches.set(self.tree.name(value), value);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks into what `<<` merges: a mapping, or several in a sequence.
-    fn find_merged(
-        &self,
-        matches: &mut Matches,
-        id: Id,
-        wanted: Option<&str>,
-        flags: Flags,
-        depth: usize,
-    ) -> Result<(), Error> {
-        let follow = |id: Id| {
-            let node = self.tree.get(id);
-            if node.kind == Kind::Alias { node.alias.unwrap_or(id) } else { id }
-        };
-        let id = follow(id);
-        match self.tree.get(id).kind {
-            Kind::Mapping => self.find(matches, id, wanted, flags, depth),
-            Kind::Sequence => {
-                for item in &self.tree.get(id).content {
-                    let item = follow(*item);
-                    if self.tree.get(item).kind != Kind::Mapping {
-                        return Ok(());
-                    }
-                    self.find(matches, item, wanted, flags, depth)?;
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn slice(&mut self, context: &Context, slice: &Expr) -> Outcome {
-        self.each(context, |own, id| {
-            let from = own.slice_number(context, id, slice.lhs.as_deref())?;
-            let to = own.slice_number(context, id, slice.rhs.as_deref())?;
-            let node = own.tree.get(id);
-            if node.kind == Kind::Scalar && guess_tag(node) == "!!str" {
-                return Ok(Some(own.slice_text(id, from, to)));
-            }
-            let (from, to) = (clamp(from, node.content.len()), clamp(to, node.content.len()));
-            let items = node.content.get(from..to).unwrap_or_default().to_vec();
-            let tag = node.tag.clone();
-            let new = own.tree.replacement(id, Kind::Sequence, &tag, "");
-            own.tree.add_children(new, &items);
-            Ok(Some(new))
-        })
-    }
-
-    fn slice_number(
-        &mut self,
-        context: &Context,
-        id: Id,
-        expr: Option<&Expr>,
-    ) -> Result<i64, Error> {
-        let found = self.eval(&context.single(id), expr)?;
-        match found.nodes.as_slice() {
-            [one] => parse_int(&self.tree.get(*one).value).map_err(Error::evaluation),
-            many => Err(Error::evaluation(format!("a slice needs one number, not {}", many.len()))),
-        }
-    }
-
-    fn slice_text(&mut self, id: Id, from: i64, to: i64) -> Id {
-        let node = self.tree.get(id);
-        let (tag, style) = (node.tag.clone(), node.style);
-        let length = node.value.chars().count();
-        let (from, to) = (clamp(from, length), clamp(to, length));
-        let text: String = node.value.chars().skip(from).take(to.saturating_sub(from)).collect();
-        let new = self.tree.replacement(id, Kind::Scalar, &tag, text);
-        self.tree.get_mut(new).style = style;
-        new
-    }
-
     pub(super) fn descend_all(&mut self, context: &Context, with_keys: bool) -> Outcome {
         let flags = Flags { stays_at_alias: true, with_keys, ..Flags::default() };
         let mut found = Vec::new();
@@ -356,49 +213,4 @@ impl Evaluator<'_> {
         }
         Ok(())
     }
-}
-
-fn clamp(index: i64, length: usize) -> usize {
-    let length = i64::try_from(length).unwrap_or(i64::MAX);
-    let index = if index < 0 { index.saturating_add(length) } else { index };
-    usize::try_from(index.clamp(0, length)).unwrap_or(0)
-}
-
-/// Whether a key is the wanted one; `*` and `?` are wildcards.
-pub(super) fn is_match(name: &str, wanted: &str, is_exact: bool) -> bool {
-    if is_exact || wanted.is_empty() {
-        return name == wanted;
-    }
-    wanted == "*" || is_glob(name.as_bytes(), wanted.as_bytes())
-}
-
-/// Takes one character more for the last `*` each time that the rest does not fit.
-fn is_glob(name: &[u8], pattern: &[u8]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    let mut restart: Option<(usize, usize)> = None;
-    while p < pattern.len() || n < name.len() {
-        match (pattern.get(p), name.get(n)) {
-            (Some(b'*'), _) => {
-                restart = Some((p, n + 1));
-                p += 1;
-                continue;
-            }
-            (Some(b'?'), Some(_)) => {
-                p += 1;
-                n += 1;
-                continue;
-            }
-            (Some(wanted), Some(found)) if wanted == found => {
-                p += 1;
-                n += 1;
-                continue;
-            }
-            _ => {}
-        }
-        match restart {
-            Some((at, next)) if next <= name.len() => (p, n) = (at, next),
-            _ => return false,
-        }
-    }
-    true
 }

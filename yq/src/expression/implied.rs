@@ -38,7 +38,7 @@ pub(super) fn unescape(text: &str) -> String {
 }
 
 /// Adds what is implied: `.[` is a traversal of `.`, `[:2]` starts at 0, `]` and a key are a path.
-pub(super) fn add(tokens: Vec<Token>) -> Vec<Token> {
+pub(super) fn add(tokens: &[Token]) -> Vec<Token> {
     let mut out = Vec::with_capacity(tokens.len());
     let mut skips = false;
     for at in 0..tokens.len() {
@@ -166,10 +166,7 @@ pub(super) fn postfix(mut tokens: Vec<Token>) -> Result<Ops, Error> {
             }
         }
     }
-    match stack.is_empty() {
-        true => Ok(result),
-        false => Err(Error::expression("a bracket is missing")),
-    }
+    if stack.is_empty() { Ok(result) } else { Err(Error::expression("a bracket is missing")) }
 }
 
 fn pop_higher(stack: &mut Vec<Token>, than: u32) -> Option<(Op, String)> {

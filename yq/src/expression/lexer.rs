@@ -1,7 +1,7 @@
 //! Text to tokens.
 
 use super::op::Op;
-use super::table;
+use super::table::{self, Match};
 use crate::Error;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +67,19 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Error> {
     let mut tokens = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let Some((length, token)) = table::first(rest)? else {
-            let at = text.len() - rest.len();
-            let near: String = rest.chars().take(20).collect();
-            return Err(Error::expression(format!("nothing known at `{near}` (byte {at})")));
+        let length = match table::first(rest) {
+            Some(Match::Token(length, token)) => {
+                tokens.push(token);
+                length
+            }
+            Some(Match::Space(length)) => length,
+            Some(Match::Wrong(error)) => return Err(error),
+            None => {
+                let at = text.len() - rest.len();
+                let near: String = rest.chars().take(20).collect();
+                return Err(Error::expression(format!("nothing known at `{near}` (byte {at})")));
+            }
         };
-        tokens.extend(token);
         rest = rest.get(length.max(1)..).unwrap_or_default();
     }
     Ok(tokens)

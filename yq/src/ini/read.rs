@@ -73,13 +73,11 @@ impl Reader<'_> {
             return Err(wrong("a section without a name"));
         }
         self.numbered = 1;
-        self.now = match self.sections.iter().position(|section| section.name == name) {
-            Some(at) => at,
-            None => {
-                self.sections.push(Section { name: name.into(), keys: vec![] });
-                self.sections.len() - 1
-            }
-        };
+        let known = self.sections.iter().position(|section| section.name == name);
+        self.now = known.unwrap_or(self.sections.len());
+        if known.is_none() {
+            self.sections.push(Section { name: name.into(), keys: vec![] });
+        }
         Ok(())
     }
 

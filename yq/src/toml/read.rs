@@ -131,7 +131,7 @@ impl Builder<'_, '_> {
         reader: &mut Reader<'_>,
         is_array: bool,
     ) -> Result<Option<Line>, Error> {
-        let path = self.into_arrays(path);
+        let path = self.path_into_arrays(path);
         let node = Node { form: TableForm::Section, ..Node::mapping() };
         let table = self.evaluator.tree.add(node);
         if let Some(comment) = self.take_pending() {
@@ -173,7 +173,7 @@ impl Builder<'_, '_> {
     }
 
     /// A step that leads to an array of tables means its last one.
-    fn into_arrays(&self, path: &[Rc<str>]) -> Vec<Step> {
+    fn path_into_arrays(&self, path: &[Rc<str>]) -> Vec<Step> {
         let tree = &self.evaluator.tree;
         let mut steps = Vec::new();
         let mut at = Some(self.root);
@@ -185,7 +185,7 @@ impl Builder<'_, '_> {
             at = at.and_then(|id| tree.value_of(id, key));
             let last = at.map(|id| tree.get(id)).filter(|node| node.kind == Kind::Sequence);
             if let Some((index, item)) =
-                last.and_then(|node| node.content.iter().enumerate().last())
+                last.and_then(|node| node.content.iter().enumerate().next_back())
             {
                 steps.push(Step::Index(i64::try_from(index).unwrap_or(0)));
                 at = Some(*item);

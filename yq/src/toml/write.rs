@@ -77,7 +77,7 @@ impl Writer<'_> {
             Kind::Sequence if are_mappings => self.tables(&vec![key], node, 0),
             Kind::Sequence => self.array(&key, node),
             Kind::Mapping if node.form == TableForm::Inline => self.inline_pair(&key, node),
-            Kind::Mapping => self.table(vec![key], id, 0),
+            Kind::Mapping => self.table(&vec![key], id, 0),
             _ => Err(wrong("a node that TOML does not have")),
         }
     }
@@ -99,7 +99,7 @@ impl Writer<'_> {
     }
 
     /// A mapping as a section, or only its sections if it has no pairs itself.
-    fn table(&mut self, path: Path, id: Id, depth: usize) -> Result<(), Error> {
+    fn table(&mut self, path: &Path, id: Id, depth: usize) -> Result<(), Error> {
         if depth > DEPTH_LIMIT {
             return Err(Error::TooMuch { what: "the TOML is nested too deeply" });
         }
@@ -116,14 +116,14 @@ impl Writer<'_> {
         if has_pairs || node.content.is_empty() {
             self.empty_line();
             self.comment(&node.head);
-            self.out.push_str(&format!("[{}]\n", dotted(&path)));
-            return self.body(&path, id, depth);
+            self.out.push_str(&format!("[{}]\n", dotted(path)));
+            return self.body(path, id, depth);
         }
         for (key, value) in node.pairs() {
-            let inner = joined(&path, &self.tree.get(key).value);
+            let inner = joined(path, &self.tree.get(key).value);
             let node = self.tree.get(value);
             match node.kind {
-                Kind::Mapping => self.table(inner, value, depth + 1)?,
+                Kind::Mapping => self.table(&inner, value, depth + 1)?,
                 Kind::Sequence => self.tables(&inner, node, depth)?,
                 Kind::Scalar => self.pair(&self.tree.get(key).value, node),
                 _ => {}
@@ -165,7 +165,7 @@ impl Writer<'_> {
         for (key, value) in &pairs {
             let node = self.tree.get(*value);
             if node.kind == Kind::Mapping && node.form != TableForm::Inline {
-                self.table(joined(path, key), *value, depth + 1)?;
+                self.table(&joined(path, key), *value, depth + 1)?;
             }
         }
         Ok(())

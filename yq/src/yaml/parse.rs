@@ -161,7 +161,7 @@ impl<'a> Parser<'a> {
         event
     }
 
-    fn empty_scalar(&self, mark: Mark) -> Event {
+    fn empty_scalar(mark: Mark) -> Event {
         Event { kind: EventKind::Scalar, line: mark.line, ..Event::default() }
     }
 

@@ -1,10 +1,12 @@
 //! Text to tokens.
 
+mod block;
 mod comments;
 mod cursor;
 mod flow;
 mod keys;
 mod names;
+mod quoted;
 mod scalars;
 mod token;
 
@@ -122,7 +124,7 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         let scan_mark = self.cursor.mark;
-        self.skip_to_token()?;
+        self.skip_to_token();
         self.unroll_indent(self.cursor.column(), scan_mark);
         if byte(self.cursor.text, self.cursor.at) == 0 {
             return self.fetch_stream_end();
@@ -196,7 +198,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over blanks, breaks and comments.
-    fn skip_to_token(&mut self) -> Result<(), Error> {
+    fn skip_to_token(&mut self) {
         let scan_mark = self.cursor.mark;
         loop {
             let are_tabs_fine = self.level > 0 || !self.may_be_key;
@@ -207,10 +209,10 @@ impl<'a> Scanner<'a> {
             }
             self.turn_line_into_head();
             if self.cursor.looking_at(0) == b'#' {
-                self.scan_comments(scan_mark)?;
+                self.scan_comments(scan_mark);
             }
             if !is_break(self.cursor.text, self.cursor.at) {
-                return Ok(());
+                return;
             }
             self.cursor.skip_line();
             self.may_be_key |= self.level == 0;

@@ -45,7 +45,7 @@ impl Parser<'_> {
         };
         if ends {
             self.state = state;
-            return Ok(self.empty_scalar(mark));
+            return Ok(Self::empty_scalar(mark));
         }
         self.states.push(state);
         self.node(Place::Block)
@@ -92,7 +92,7 @@ impl Parser<'_> {
             return self.after(State::BlockMappingKey);
         }
         self.state = State::BlockMappingKey;
-        Ok(self.empty_scalar(start))
+        Ok(Self::empty_scalar(start))
     }
 
     /// The node after `?` or `:`, which may be missing.
@@ -101,7 +101,7 @@ impl Parser<'_> {
         let (kind, _) = self.peek()?;
         if matches!(kind, TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd) {
             self.state = state;
-            return Ok(self.empty_scalar(mark));
+            return Ok(Self::empty_scalar(mark));
         }
         self.states.push(state);
         self.node(Place::BlockOrIndentless)

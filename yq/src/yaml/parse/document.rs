@@ -69,7 +69,7 @@ impl Parser<'_> {
         if matches!(kind, TokenKind::DocumentStart | TokenKind::DocumentEnd | TokenKind::StreamEnd)
         {
             self.pop_state();
-            return Ok(self.empty_scalar(start));
+            return Ok(Self::empty_scalar(start));
         }
         self.node(Place::Block)
     }

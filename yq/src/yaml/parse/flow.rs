@@ -58,7 +58,7 @@ impl Parser<'_> {
         }
         self.scanner.take();
         self.state = State::FlowPairValue;
-        Ok(self.empty_scalar(start))
+        Ok(Self::empty_scalar(start))
     }
 
     pub(super) fn flow_pair_value(&mut self) -> Result<Event, Error> {
@@ -71,7 +71,7 @@ impl Parser<'_> {
             }
         }
         self.state = State::FlowPairEnd;
-        Ok(self.empty_scalar(start))
+        Ok(Self::empty_scalar(start))
     }
 
     pub(super) fn flow_pair_end(&mut self) -> Result<Event, Error> {
@@ -89,7 +89,7 @@ impl Parser<'_> {
                 let (kind, start) = self.peek()?;
                 if ends_flow(kind) || kind == TokenKind::Value {
                     self.state = State::FlowMappingValue;
-                    return Ok(self.empty_scalar(start));
+                    return Ok(Self::empty_scalar(start));
                 }
                 self.flow_node(State::FlowMappingValue)
             }
@@ -107,7 +107,7 @@ impl Parser<'_> {
             }
         }
         self.state = State::FlowMappingKey;
-        Ok(self.empty_scalar(start))
+        Ok(Self::empty_scalar(start))
     }
 }
 

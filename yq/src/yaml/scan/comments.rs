@@ -6,7 +6,6 @@
 
 use super::super::chars::{byte, is_blank, is_break, is_break_or_end};
 use super::{Comment, Mark, Scanner, Token, TokenKind};
-use crate::Error;
 
 /// How far a comment is looked for behind blanks and empty lines, in bytes.
 const LOOKAHEAD: usize = 512;
@@ -95,8 +94,8 @@ impl Scanner<'_> {
         Some((self.cursor.mark.line + 1 + usize::from(is_behind)).saturating_sub(newlines))
     }
 
-    pub(super) fn scan_comments(&mut self, scan: Mark) -> Result<(), Error> {
-        let Some(before) = self.token_before() else { return Ok(()) };
+    pub(super) fn scan_comments(&mut self, scan: Mark) {
+        let Some(before) = self.token_before() else { return };
         let (token, is_value) = (before.start, before.kind == TokenKind::Value);
         let mut run = Run { text: String::new(), start: Mark::default(), scan, token };
         let foot_line = self.foot_line(scan);
@@ -159,7 +158,6 @@ impl Scanner<'_> {
             (peek, column, line) = (1, 0, self.cursor.mark.line);
         }
         self.end_as_head(run, peek, line, column);
-        Ok(())
     }
 
     /// Goes over blanks and breaks up to the comment.
