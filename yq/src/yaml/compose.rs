@@ -145,9 +145,11 @@ impl<'a> Documents<'a> {
 
     fn end(&mut self, tree: &mut Tree, id: Id) -> Result<(), Error> {
         let end = self.take()?;
+        // The start of a flow has comments of its own behind it: they give way to those of the end.
         let node = tree.get_mut(id);
-        node.line = end.comments.line.into();
-        node.foot = end.comments.foot.into();
+        let none = node.leading.clone();
+        (node.line, node.foot) = (none.clone(), none);
+        set_comments(node, Comments { head: String::new(), ..end.comments });
         Ok(())
     }
 
@@ -191,10 +193,17 @@ fn tagged(kind: Kind, tag: &str, default: &str) -> Node {
     Node { style: Style::TAGGED, ..Node::new(kind, tag, "") }
 }
 
+/// Most nodes have no comments: those share one empty text.
 fn set_comments(node: &mut Node, comments: Comments) {
-    node.head = comments.head.into();
-    node.line = comments.line.into();
-    node.foot = comments.foot.into();
+    for (to, comment) in [
+        (&mut node.head, comments.head),
+        (&mut node.line, comments.line),
+        (&mut node.foot, comments.foot),
+    ] {
+        if !comment.is_empty() {
+            *to = comment.into();
+        }
+    }
 }
 
 /// Control characters are not allowed anywhere.
