@@ -74,6 +74,7 @@ fn deliver(args: &Args, source: &Source, result: &Evaluated) -> Result<ExitCode,
 }
 
 fn environment(name: &str) -> Option<String> {
+    // What is not UTF-8 cannot be in the output: it counts as not set.
     std::env::var(name).ok()
 }
 

@@ -74,13 +74,13 @@ impl<'a> Evaluator<'a> {
         if self.depth > DEPTH_LIMIT {
             return Err(Error::TooMuch { what: "the expression is nested too deeply" });
         }
-        if self.work > WORK_LIMIT {
-            return Err(Error::TooMuch { what: "the expression takes too many steps" });
-        }
         let result = self.apply(context, expr);
         self.depth -= 1;
         let result = result?;
         self.tree.check()?;
+        if self.work > WORK_LIMIT {
+            return Err(Error::TooMuch { what: "the expression takes too many steps" });
+        }
         Ok(result)
     }
 

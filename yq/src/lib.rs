@@ -19,6 +19,7 @@ mod format;
 mod ini;
 mod json;
 mod number;
+mod ordered;
 mod printer;
 mod properties;
 mod scalar;
@@ -36,6 +37,8 @@ use crate::tree::{Id, Node};
 
 /// Bytes of one input.
 const INPUT_LIMIT: usize = 8 << 20;
+/// Bytes of all output.
+const OUTPUT_LIMIT: usize = 64 << 20;
 
 /// How results are written.
 #[derive(Clone, Debug)]

@@ -2,10 +2,7 @@
 
 use crate::evaluate::Evaluator;
 use crate::tree::{Id, Kind, Tree};
-use crate::{Error, Format, Options, ini, json, properties, toml, yaml};
-
-/// Bytes of all output.
-const OUTPUT_LIMIT: usize = 64 << 20;
+use crate::{Error, Format, OUTPUT_LIMIT, Options, ini, json, properties, toml, yaml};
 
 pub(crate) struct Printer<'o> {
     format: Format,

@@ -96,6 +96,17 @@ fn work_is_bounded() {
     }
 }
 
+#[test]
+fn many_keys_are_fine_until_each_is_compared_with_all() {
+    let lines: String = (0..40_000).map(|at| format!("k{at}=v\n")).collect();
+    assert_eq!(code(".", &lines, Format::Ini), "fine");
+    assert_eq!(code(". * .", &lines, Format::Ini), "too-much");
+    assert_eq!(code(". + .", &lines, Format::Ini), "too-much");
+    assert_eq!(code(".", &lines, Format::Properties), "too-much");
+    let long = "x".repeat(1 << 20) + "=1\n" + &lines;
+    assert_eq!(code(".", &long, Format::Ini), "too-much");
+}
+
 fn text() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         4 => "[-a-c:?#&*!|>'\"%@`{}\\[\\],. \n\t=~<0-9;\\\\$]{0,8}",

@@ -148,6 +148,10 @@ impl Evaluator<'_> {
         self.tree.add_children(target, &pairs);
         let more: Vec<_> = self.tree.get(right).pairs().collect();
         for (key, value) in more {
+            self.work += pairs.len() / super::traverse::LOOKS;
+            if self.work > super::WORK_LIMIT {
+                break;
+            }
             let at = self.tree.find_equal_key(target, key).map(|at| at + 1);
             match at.and_then(|at| self.tree.get(target).content.get(at).map(|old| (at, *old))) {
                 None => {

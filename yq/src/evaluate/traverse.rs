@@ -11,7 +11,7 @@ use crate::Error;
 use crate::expression::{Expr, Flags, Op, Traversal};
 use crate::number::parse_int;
 use crate::tree::{DEPTH_LIMIT, Id, Kind, Node, Step, Style};
-pub(super) use keys::is_match;
+pub(super) use keys::{LOOKS, is_match};
 
 /// Follows a path step by step. With `to_key`, the last step gives the key instead of the value.
 pub(super) fn path_expr(path: &[Step], flags: Flags, to_key: bool) -> Rc<Expr> {

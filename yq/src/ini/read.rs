@@ -1,7 +1,8 @@
 //! Lines to nodes.
 
-use super::DEFAULT;
+use super::{DEFAULT, Sections};
 use crate::Error;
+use crate::ordered::Ordered;
 use crate::tree::{Id, Node, Tree};
 
 /// How often a value may refer to others.
@@ -13,14 +14,9 @@ fn wrong(reason: &str) -> Error {
     Error::Input { format: "ini", reason: reason.into() }
 }
 
-struct Section {
-    name: String,
-    keys: Vec<(String, String)>,
-}
-
 struct Reader<'a> {
     lines: std::str::SplitInclusive<'a, char>,
-    sections: Vec<Section>,
+    sections: Sections,
     now: usize,
     numbered: usize,
 }
@@ -30,22 +26,23 @@ pub(crate) fn read(tree: &mut Tree, text: &str) -> Result<Id, Error> {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let mut reader = Reader {
         lines: text.split_inclusive('\n'),
-        sections: vec![Section { name: DEFAULT.into(), keys: vec![] }],
+        sections: Sections::default(),
         now: 0,
         numbered: 1,
     };
+    reader.now = reader.sections.place(DEFAULT);
     reader.read()?;
     let root = tree.add(Node::mapping());
-    for section in &reader.sections {
+    for (name, keys) in reader.sections.iter() {
         let mut target = root;
-        if section.name != DEFAULT {
+        if name != DEFAULT {
             target = tree.add(Node::mapping());
-            let name = tree.add(Node::text(section.name.as_str()));
+            let name = tree.add(Node::text(name));
             tree.adopt_pair(root, name, target);
         }
-        for (key, value) in &section.keys {
-            let value = reader.expand(section, key, value)?;
-            let (key, value) = (tree.add(Node::text(key.as_str())), tree.add(Node::text(value)));
+        for (key, value) in keys.iter() {
+            let value = reader.expand(keys, key, value)?;
+            let (key, value) = (tree.add(Node::text(key)), tree.add(Node::text(value)));
             tree.adopt_pair(target, key, value);
         }
     }
@@ -73,11 +70,7 @@ impl Reader<'_> {
             return Err(wrong("a section without a name"));
         }
         self.numbered = 1;
-        let known = self.sections.iter().position(|section| section.name == name);
-        self.now = known.unwrap_or(self.sections.len());
-        if known.is_none() {
-            self.sections.push(Section { name: name.into(), keys: vec![] });
-        }
+        self.now = self.sections.place(name);
         Ok(())
     }
 
@@ -91,10 +84,8 @@ impl Reader<'_> {
         if name.is_empty() {
             return Err(wrong("a key without a name"));
         }
-        let Some(section) = self.sections.get_mut(self.now) else { return Ok(()) };
-        match section.keys.iter_mut().find(|(key, _)| *key == name) {
-            Some((_, old)) => *old = value,
-            None => section.keys.push((name, value)),
+        if let Some(keys) = self.sections.at_mut(self.now) {
+            keys.change(&name, |old| *old = value);
         }
         Ok(())
     }
@@ -150,17 +141,14 @@ impl Reader<'_> {
     }
 
     /// `%(key)s` stands for the value of another key, in the same section or the default one.
-    fn expand(&self, section: &Section, key: &str, value: &str) -> Result<String, Error> {
+    fn expand(&self, keys: &Ordered<String>, key: &str, value: &str) -> Result<String, Error> {
         let mut value = value.to_owned();
         for _ in 0..EXPANSION_LIMIT {
             let Some((start, name, end)) = reference(&value) else { break };
-            let find = |section: &Section| {
-                section.keys.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
-            };
-            let own = find(section).filter(|_| name != key);
-            let Some(new) = own.or_else(|| self.sections.first().and_then(find)) else { break };
+            let own = keys.get(name).filter(|_| name != key);
+            let Some(new) = own.or_else(|| self.sections.get(DEFAULT)?.get(name)) else { break };
             let whole = value.get(start..end).unwrap_or_default().to_owned();
-            value = value.replace(&whole, &new);
+            value = value.replace(&whole, new);
             if value.len() > VALUE_LIMIT {
                 return Err(Error::TooMuch { what: "a value of the INI file grows too long" });
             }

@@ -1,13 +1,8 @@
 //! Nodes to lines. The signs `=` of a section stand below each other.
 
-use super::DEFAULT;
-use crate::Error;
+use super::{DEFAULT, Sections};
 use crate::tree::{Id, Kind, Tree};
-
-struct Section {
-    name: String,
-    keys: Vec<(String, String)>,
-}
+use crate::{Error, OUTPUT_LIMIT};
 
 fn wrong(reason: &str) -> Error {
     Error::Output { format: "ini", reason: reason.into() }
@@ -20,13 +15,17 @@ pub(crate) fn write(tree: &Tree, id: Id) -> Result<String, Error> {
         Kind::Mapping => {}
         _ => return Err(wrong("the top must be a mapping")),
     }
-    let mut sections = vec![Section { name: DEFAULT.into(), keys: vec![] }];
+    let mut sections = Sections::default();
+    sections.place(DEFAULT);
     for (key, value) in node.pairs() {
         let (name, value) = (&tree.get(key).value, tree.get(value));
         match value.kind {
             Kind::Scalar => set(&mut sections, DEFAULT, name, &value.value)?,
             Kind::Mapping => {
-                open(&mut sections, name)?;
+                if name.is_empty() {
+                    return Err(wrong("a section without a name"));
+                }
+                sections.place(name);
                 for (key, value) in value.pairs() {
                     let (key, value) = (tree.get(key), tree.get(value));
                     // Deeper levels are left out, as in yq.
@@ -38,44 +37,30 @@ pub(crate) fn write(tree: &Tree, id: Id) -> Result<String, Error> {
             _ => {}
         }
     }
-    Ok(text(&sections))
+    text(&sections)
 }
 
-fn open(sections: &mut Vec<Section>, name: &str) -> Result<(), Error> {
-    if name.is_empty() {
-        return Err(wrong("a section without a name"));
-    }
-    if !sections.iter().any(|section| section.name == name) {
-        sections.push(Section { name: name.into(), keys: vec![] });
-    }
-    Ok(())
-}
-
-fn set(sections: &mut [Section], section: &str, key: &str, value: &str) -> Result<(), Error> {
+fn set(sections: &mut Sections, section: &str, key: &str, value: &str) -> Result<(), Error> {
     if key.is_empty() {
         return Err(wrong("a key without a name"));
     }
-    let section = sections.iter_mut().find(|candidate| candidate.name == section);
-    if let Some(section) = section {
-        match section.keys.iter_mut().find(|(name, _)| name == key) {
-            Some((_, old)) => *old = value.into(),
-            None => section.keys.push((key.into(), value.into())),
-        }
-    }
+    sections.change(section, |keys| keys.change(key, |old| *old = value.into()));
     Ok(())
 }
 
-fn text(sections: &[Section]) -> String {
+fn text(sections: &Sections) -> Result<String, Error> {
     let mut out = String::new();
-    for (at, section) in sections.iter().enumerate() {
+    for (at, (name, keys)) in sections.iter().enumerate() {
         if at > 0 {
-            out.push_str(&format!("[{}]\n", section.name));
-        } else if section.keys.is_empty() {
+            out.push_str(&format!("[{name}]\n"));
+        } else if keys.len() == 0 {
             continue;
         }
-        let widths = section.keys.iter().map(|(name, _)| width(name));
-        let widest = widths.max().unwrap_or(0);
-        for (name, value) in &section.keys {
+        let widest = keys.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+        if widest.saturating_mul(keys.len()) > OUTPUT_LIMIT {
+            return Err(Error::TooMuch { what: "the INI file is too long" });
+        }
+        for (name, value) in keys.iter() {
             let name = quoted_name(name);
             let padding = " ".repeat(widest.saturating_sub(name.len()));
             out.push_str(&format!("{name}{padding} = {}\n", quoted_value(value)));
@@ -84,7 +69,7 @@ fn text(sections: &[Section]) -> String {
             out.push('\n');
         }
     }
-    out
+    Ok(out)
 }
 
 /// The width of a key in bytes.

@@ -5,16 +5,16 @@ use std::str::Chars;
 
 use crate::Error;
 use crate::evaluate::Evaluator;
+use crate::ordered::Ordered;
 use crate::tree::{Id, Node, Step};
 
 fn wrong(reason: &str) -> Error {
     Error::Input { format: "properties", reason: reason.into() }
 }
 
-/// A key in the order of its first appearance, its last value, and the comments above.
-#[derive(Default)]
+/// The last value of a key, and the comments above.
+#[derive(Debug, Default)]
 struct Property {
-    key: String,
     value: String,
     comments: Vec<String>,
 }
@@ -25,14 +25,14 @@ pub(crate) fn read(evaluator: &mut Evaluator<'_>, text: &str) -> Result<Option<I
         return Ok(None);
     }
     let root = evaluator.tree.add(Node::mapping());
-    for property in properties(text)? {
-        let path = path(&property.key);
+    for (key, property) in properties(text)?.iter() {
+        let path = path(key);
         if !property.comments.is_empty() {
             let text = property.comments.join("\n");
             let head = if text.is_empty() { text } else { format!("# {text}") };
             evaluator.comment_key(root, &path, &head)?;
         }
-        let node = evaluator.tree.add(Node::text(property.value));
+        let node = evaluator.tree.add(Node::text(property.value.as_str()));
         evaluator.assign_at(root, &path, node)?;
     }
     Ok(Some(root))
@@ -46,8 +46,8 @@ fn path(key: &str) -> Vec<Step> {
     key.split('.').map(step).collect()
 }
 
-fn properties(text: &str) -> Result<Vec<Property>, Error> {
-    let mut found: Vec<Property> = Vec::new();
+fn properties(text: &str) -> Result<Ordered<Property>, Error> {
+    let mut found = Ordered::default();
     let mut comments = Vec::new();
     let mut rest = text.chars().peekable();
     while let Some(first) = rest.peek().copied() {
@@ -63,23 +63,16 @@ fn properties(text: &str) -> Result<Vec<Property>, Error> {
             _ => {
                 let (key, value) = property(&mut rest)?;
                 let comments = std::mem::take(&mut comments);
-                store(&mut found, key, value, comments);
+                found.change(&key, |property: &mut Property| {
+                    property.value = value;
+                    if !comments.is_empty() {
+                        property.comments = comments;
+                    }
+                });
             }
         }
     }
     Ok(found)
-}
-
-fn store(found: &mut Vec<Property>, key: String, value: String, comments: Vec<String>) {
-    match found.iter_mut().find(|property| property.key == key) {
-        Some(property) => {
-            property.value = value;
-            if !comments.is_empty() {
-                property.comments = comments;
-            }
-        }
-        None => found.push(Property { key, value, comments }),
-    }
 }
 
 fn skip_blanks(rest: &mut Peekable<Chars<'_>>) {

@@ -1,18 +1,17 @@
 //! Nodes to lines.
 
-use crate::Error;
-use crate::tree::{DEPTH_LIMIT, Id, Kind, Tree};
+use std::collections::HashMap;
 
-/// A line and the comments above it.
-struct Line {
-    key: String,
-    value: String,
-}
+use crate::ordered::Ordered;
+use crate::tree::{DEPTH_LIMIT, Id, Kind, Tree};
+use crate::{Error, OUTPUT_LIMIT};
 
 #[derive(Default)]
 struct Lines {
-    lines: Vec<Line>,
-    comments: Vec<(String, Vec<String>)>,
+    /// Keys and values.
+    values: Ordered<String>,
+    comments: HashMap<String, Vec<String>>,
+    size: usize,
 }
 
 /// The lines of a document. With `unwraps` off, values with blanks are quoted.
@@ -24,9 +23,8 @@ pub(crate) fn write(tree: &Tree, id: Id, unwraps: bool) -> Result<String, Error>
     let mut lines = Lines::default();
     add(&mut lines, tree, id, String::new(), None, unwraps, 0)?;
     let mut out = String::new();
-    for line in &lines.lines {
-        let comments = lines.comments.iter().find(|(key, _)| *key == line.key);
-        if let Some((_, comments)) = comments {
+    for (key, value) in lines.values.iter() {
+        if let Some(comments) = lines.comments.get(key) {
             if !out.is_empty() {
                 out.push('\n');
             }
@@ -34,7 +32,7 @@ pub(crate) fn write(tree: &Tree, id: Id, unwraps: bool) -> Result<String, Error>
                 out.push_str(&format!("#{comment}\n"));
             }
         }
-        out.push_str(&format!("{} = {}\n", escape(&line.key, " :"), escape(&line.value, "")));
+        out.push_str(&format!("{} = {}\n", escape(key, " :"), escape(value, "")));
     }
     Ok(out)
 }
@@ -48,8 +46,9 @@ fn add(
     unwraps: bool,
     depth: usize,
 ) -> Result<(), Error> {
-    if depth > 2 * DEPTH_LIMIT {
-        return Err(Error::TooMuch { what: "the properties are nested too deeply" });
+    lines.size += path.len();
+    if depth > 2 * DEPTH_LIMIT || lines.size > OUTPUT_LIMIT {
+        return Err(Error::TooMuch { what: "the properties are nested too deeply, or too long" });
     }
     set_comments(lines, tree, &path, key.into_iter().chain([id]));
     let node = tree.get(id);
@@ -61,7 +60,9 @@ fn add(
             } else {
                 crate::toml::quoted(&node.value)
             };
-            set(lines, path, value);
+            if !path.is_empty() {
+                lines.values.change(&path, |old| *old = value);
+            }
         }
         Kind::Sequence => {
             for (number, item) in node.content.iter().enumerate() {
@@ -86,17 +87,6 @@ fn add(
     Ok(())
 }
 
-/// A key that comes again keeps its place.
-fn set(lines: &mut Lines, key: String, value: String) {
-    if key.is_empty() {
-        return;
-    }
-    match lines.lines.iter_mut().find(|line| line.key == key) {
-        Some(line) => line.value = value,
-        None => lines.lines.push(Line { key, value }),
-    }
-}
-
 /// Head and line comments of the key and the value; each line loses its first `#`.
 fn set_comments(lines: &mut Lines, tree: &Tree, path: &str, nodes: impl Iterator<Item = Id>) {
     let mut text = String::new();
@@ -105,10 +95,11 @@ fn set_comments(lines: &mut Lines, tree: &Tree, path: &str, nodes: impl Iterator
         text.push_str(&node.head.replacen('#', "", 1));
         text.push_str(&node.line.replacen('#', "", 1));
     }
-    lines.comments.retain(|(key, _)| key != path);
     let comments: Vec<String> = text.replace('\n', "\n ").split('\n').map(String::from).collect();
     if comments.iter().any(|comment| !comment.is_empty()) {
-        lines.comments.push((path.to_owned(), comments));
+        lines.comments.insert(path.to_owned(), comments);
+    } else {
+        lines.comments.remove(path);
     }
 }
 

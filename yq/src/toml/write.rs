@@ -5,8 +5,8 @@ mod inline;
 use std::rc::Rc;
 
 use super::quoted;
-use crate::Error;
 use crate::tree::{DEPTH_LIMIT, Id, Kind, Node, TableForm, Tree};
+use crate::{Error, OUTPUT_LIMIT};
 
 struct Writer<'a> {
     tree: &'a Tree,
@@ -100,8 +100,8 @@ impl Writer<'_> {
 
     /// A mapping as a section, or only its sections if it has no pairs itself.
     fn table(&mut self, path: &Path, id: Id, depth: usize) -> Result<(), Error> {
-        if depth > DEPTH_LIMIT {
-            return Err(Error::TooMuch { what: "the TOML is nested too deeply" });
+        if depth > DEPTH_LIMIT || self.out.len() > OUTPUT_LIMIT {
+            return Err(Error::TooMuch { what: "the TOML is nested too deeply, or too long" });
         }
         let node = self.tree.get(id);
         let has_pairs = node.pairs().any(|(_, value)| {
@@ -134,8 +134,8 @@ impl Writer<'_> {
 
     /// Pairs, then arrays of tables, then sections.
     fn body(&mut self, path: &Path, id: Id, depth: usize) -> Result<(), Error> {
-        if depth > DEPTH_LIMIT {
-            return Err(Error::TooMuch { what: "the TOML is nested too deeply" });
+        if depth > DEPTH_LIMIT || self.out.len() > OUTPUT_LIMIT {
+            return Err(Error::TooMuch { what: "the TOML is nested too deeply, or too long" });
         }
         let pairs: Vec<(&Rc<str>, Id)> = self
             .tree

@@ -147,8 +147,8 @@ impl<'a> Documents<'a> {
         let end = self.take()?;
         // The start of a flow has comments of its own behind it: they give way to those of the end.
         let node = tree.get_mut(id);
-        let none = node.leading.clone();
-        (node.line, node.foot) = (none.clone(), none);
+        let empty = node.leading.clone();
+        (node.line, node.foot) = (empty.clone(), empty);
         set_comments(node, Comments { head: String::new(), ..end.comments });
         Ok(())
     }

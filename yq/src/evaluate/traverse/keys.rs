@@ -7,6 +7,9 @@ use crate::Error;
 use crate::expression::Flags;
 use crate::tree::{DEPTH_LIMIT, Id, Kind, Node, Style};
 
+/// Keys that are looked at for one step of work.
+pub(in crate::evaluate) const LOOKS: usize = 32;
+
 /// Values by their names: a later one takes the place of an earlier one.
 #[derive(Default)]
 struct Matches {
@@ -35,6 +38,8 @@ impl Evaluator<'_> {
         flags: Flags,
     ) -> Result<Vec<Id>, Error> {
         let mut matches = Matches::default();
+        // To look through a long mapping again and again is work.
+        self.work += self.tree.get(id).content.len() / LOOKS;
         self.find(&mut matches, id, key.map(|key| &*key.value), flags, 0)?;
         let makes = !flags.never_creates && !context.is_read_only && matches.nodes.is_empty();
         if let Some(key) = key.filter(|_| makes) {
