@@ -26,7 +26,8 @@ type Load struct {
 }
 
 // Parallel opens many tunnels at once, half of them up and half of them down;
-// one more is written to and not read in the guest.
+// one more is written to and not read in the guest. After 20 s those are
+// counted that are whole.
 func Parallel(c *client.GuestAgentClient, count int) (*Load, error) {
 	source, err := Serve(func(conn *net.TCPConn) { _, _ = conn.Write(make([]byte, Share)) })
 	if err != nil {
@@ -62,7 +63,7 @@ func Parallel(c *client.GuestAgentClient, count int) (*Load, error) {
 	load := &Load{}
 	done := make(chan struct{})
 	go func() { tunnels.Wait(); close(done) }()
-	if load.PingMs, err = pingUntil(c, done); err != nil {
+	if load.PingMs, err = pingUntil(c, done, start.Add(4*Patience)); err != nil {
 		return nil, err
 	}
 	load.Whole, load.Seconds = int(whole.Load()), time.Since(start).Seconds()
@@ -83,15 +84,21 @@ func Stall(dial Dialer) error {
 	return nil
 }
 
-func pingUntil(c *client.GuestAgentClient, done <-chan struct{}) (float64, error) {
+// pingUntil asks for the ports until all is done, or the time is over: an agent
+// may hang.
+func pingUntil(c *client.GuestAgentClient, done <-chan struct{}, end time.Time) (float64, error) {
+	ctx, cancel := context.WithDeadline(context.Background(), end)
+	defer cancel()
 	longest := 0.0
 	for {
 		select {
 		case <-done:
 			return longest, nil
+		case <-ctx.Done():
+			return longest, nil
 		case <-time.After(20 * time.Millisecond):
 			asked := time.Now()
-			if _, err := c.Info(context.Background()); err != nil {
+			if _, err := c.Info(ctx); err != nil && ctx.Err() == nil {
 				return longest, err
 			}
 			longest = max(longest, Ms(time.Since(asked)))
