@@ -1,6 +1,7 @@
 //! Build, boot, test and measure nixvm.
 
 mod assets;
+mod bench;
 mod fuzz;
 mod progress;
 mod setup;
@@ -18,6 +19,8 @@ use clap::Parser;
 enum Task {
     Up(up::Options),
     Test(test::Options),
+    #[command(subcommand)]
+    Bench(bench::Subject),
     Vectors(vectors::Options),
     Assets(assets::Options),
     Fuzz(fuzz::Options),
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Up(options) => up::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Bench(subject) => bench::run(&subject),
         Task::Vectors(options) => vectors::run(&options),
         Task::Assets(options) => assets::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
