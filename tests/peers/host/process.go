@@ -86,6 +86,26 @@ func (p Process) Files() (int, error) {
 	return len(entries), err
 }
 
+// AwaitTracer waits until each of its threads is traced.
+func (p Process) AwaitTracer() error {
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); {
+		tasks, err := os.ReadDir(p.path("task"))
+		if err != nil {
+			return err
+		}
+		traced := true
+		for _, task := range tasks {
+			by, err := p.status(filepath.Join("task", task.Name()), "TracerPid")
+			traced = traced && err == nil && by != 0
+		}
+		if traced {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("process %d is not traced within %s", p, Patience)
+}
+
 func (p Process) status(task, key string) (int, error) {
 	text, err := os.ReadFile(p.path(filepath.Join(task, "status")))
 	if err != nil {

@@ -90,8 +90,8 @@ func (b *bench) beside(result numbers) error {
 	return err
 }
 
-// calls counts the agent's own system calls. Those of the first second are
-// left out: to be looked at interrupts what it waits in.
+// calls counts the agent's own system calls. Those of the first second under
+// strace are left out: to be looked at interrupts what it waits in.
 func (b *bench) calls() (float64, error) {
 	trace, err := os.CreateTemp("", "hostbench")
 	if err != nil {
@@ -101,6 +101,9 @@ func (b *bench) calls() (float64, error) {
 	pid := strconv.Itoa(int(b.agent))
 	strace := exec.Command("strace", "-f", "-qq", "-ttt", "-o", trace.Name(), "-p", pid)
 	if err = strace.Start(); err != nil {
+		return 0, err
+	}
+	if err = b.agent.AwaitTracer(); err != nil {
 		return 0, err
 	}
 	time.Sleep(time.Second)

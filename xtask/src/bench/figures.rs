@@ -56,7 +56,8 @@ pub fn shown(value: Option<f64>) -> String {
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 => 2,
-        _ => 3,
+        size if size >= 0.01 => 3,
+        _ => 5,
     };
     format!("{value:.decimals$}")
 }
@@ -75,7 +76,8 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         let texts =
-            [Some(0.0), Some(0.1234), Some(2.5), Some(44.44), Some(1234.5), None].map(shown);
-        assert_eq!(texts, ["0", "0.123", "2.50", "44.4", "1234", "-"]);
+            [Some(0.0), Some(0.00048), Some(0.1234), Some(2.5), Some(44.44), Some(1234.5), None]
+                .map(shown);
+        assert_eq!(texts, ["0", "0.00048", "0.123", "2.50", "44.4", "1234", "-"]);
     }
 }
