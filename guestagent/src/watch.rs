@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod destroy;
+pub mod extra;
 mod format;
 mod perf;
 pub mod sock_diag;
