@@ -5,15 +5,18 @@
 
 use crate::proto::IpPort;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 pub mod announced;
+pub mod rules;
 pub mod schedule;
+pub mod set;
 pub mod store;
 pub mod table;
+
+pub use set::PortSet;
 
 /// The transport protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,9 +56,6 @@ pub struct Port {
     #[serde(rename = "port")]
     pub number: u16,
 }
-
-/// Listening ports in a stable order.
-pub type PortSet = BTreeSet<Port>;
 
 impl Port {
     /// A port with its address made canonical.

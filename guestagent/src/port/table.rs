@@ -108,7 +108,7 @@ impl<D: Dump> Table<D> {
     }
 
     fn publish(&self) {
-        let ports: PortSet = self.tcp.union(&self.udp).copied().collect();
+        let ports: PortSet = self.tcp.iter().chain(&self.udp).copied().collect();
         let faults: Vec<&str> = self.faults.iter().flatten().map(AsRef::as_ref).collect();
         let fault = (!faults.is_empty()).then(|| faults.join("; ").into());
         tracing::debug!(ports = ports.len(), "listening ports changed");

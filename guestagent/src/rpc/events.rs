@@ -4,8 +4,8 @@
 //! any stream before. It ends with OK when the agent stops.
 
 use super::{Agent, Events};
-use crate::port::announced::{Announced, Batch};
-use crate::port::{Port, Snapshot, store::Store};
+use crate::port::announced::Batch;
+use crate::port::{Port, Snapshot, store::Telling};
 use crate::proto::Event;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,8 +24,7 @@ const QUEUE: usize = 1;
 pub fn stream(agent: &Agent) -> Events {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let follower = Follower {
-        announced: Announced::from_ports(agent.store.ports()),
-        store: agent.store.clone(),
+        telling: agent.store.begin(),
         snapshots: agent.snapshots.clone(),
         fault: None,
         sender,
@@ -35,8 +34,7 @@ pub fn stream(agent: &Agent) -> Events {
 }
 
 struct Follower {
-    announced: Announced,
-    store: Store,
+    telling: Telling,
     snapshots: watch::Receiver<Snapshot>,
     fault: Option<Arc<str>>,
     sender: mpsc::Sender<Event>,
@@ -44,14 +42,16 @@ struct Follower {
 
 impl Follower {
     async fn run(mut self, stop: CancellationToken) {
-        stop.run_until_cancelled(self.follow()).await;
+        if stop.run_until_cancelled(self.follow()).await.is_none() {
+            self.telling.finish();
+        }
     }
 
     /// Until the host has gone or nobody writes snapshots any more.
     async fn follow(&mut self) {
         loop {
             let snapshot = self.snapshots.borrow_and_update().clone();
-            let batch = self.announced.advance(&snapshot.ports, Instant::now());
+            let batch = self.telling.advance(&snapshot.ports, Instant::now());
             let again = batch.again;
             let fault = self.news(&snapshot);
             for event in messages(batch, fault) {
@@ -59,7 +59,6 @@ impl Follower {
                     return;
                 }
             }
-            self.store.put(self.announced.ports());
             tokio::select! {
                 changed = self.snapshots.changed() => if changed.is_err() { return },
                 () = at(again) => {}
