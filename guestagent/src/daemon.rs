@@ -2,10 +2,13 @@
 
 use crate::cli::Settings;
 use crate::listen::{Endpoint, ListenError};
-use crate::port::{store::Store, table::Table};
+use crate::port::rules::Rules;
+use crate::port::store::Store;
+use crate::port::table::{Sources, Table};
 use crate::rpc::Agent;
 use crate::server;
-use crate::watch::{self, sock_diag::SockDiag};
+use crate::watch::extra::Extras;
+use crate::watch::{self, kernel::Kernel};
 use sd_notify::NotifyState;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -48,10 +51,12 @@ fn start(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<Agent, DaemonError> {
-    let sockets = SockDiag::open().map_err(DaemonError::SockDiag)?;
     // Watch before the first dump: what changes in between is then a hint.
     let watch = watch::start(settings.tick, tasks, stop);
-    let table = Table::new(sockets, watch.tcp, watch.udp);
+    let kernel = Kernel::open(watch.gate).map_err(DaemonError::SockDiag)?;
+    let (_, extras) = tokio::sync::watch::channel(Extras::default());
+    let (tcp, udp, rules) = (watch.tcp, watch.udp, Rules::default());
+    let table = Table::new(kernel, Sources { tcp, udp, rules, extras });
     let snapshots = table.subscribe();
     tasks.spawn(table.run(watch.hints, stop.clone()));
     let store = Store::open(&settings.runtime_dir);

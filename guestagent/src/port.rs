@@ -13,6 +13,7 @@ pub mod announced;
 pub mod rules;
 pub mod schedule;
 pub mod set;
+pub mod socket;
 pub mod store;
 pub mod table;
 
@@ -89,10 +90,25 @@ impl From<&Port> for IpPort {
 /// What listens in the guest, and whether that could be read in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The last ports that were read without error.
+    /// What the hosts are to hear of, as last read without error.
     pub ports: Arc<PortSet>,
+    /// What no host is to hear of, and why.
+    pub hidden: Arc<[Hidden]>,
+    /// Which of all these have no socket, and where they come from.
+    pub origins: Arc<[(Port, Arc<str>)]>,
+    /// What the sources of those say of themselves, for the user of the guest.
+    pub notes: Arc<[String]>,
     /// Why the ports may be out of date, for the user of the host.
     pub fault: Option<Arc<str>>,
+}
+
+/// A port that is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// Which.
+    pub port: Port,
+    /// The rule that says so.
+    pub rule: Arc<str>,
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! `ports`: what a dump sees now, with the processes that listen.
 
 use crate::port::Protocol;
-use crate::watch::sock_diag::{Listener, SockDiag};
+use crate::port::socket::{Query, Socket};
+use crate::watch::sock_diag::SockDiag;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -24,11 +25,13 @@ pub struct Row {
 /// The kernel does not list its sockets.
 pub fn rows() -> io::Result<Vec<Row>> {
     let mut sockets = SockDiag::open()?;
-    let mut listeners = sockets.listeners(Protocol::Tcp)?;
-    listeners.extend(sockets.listeners(Protocol::Udp)?);
+    let mut listeners = Vec::new();
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        sockets.list(Query::all(protocol), &mut listeners)?;
+    }
     listeners.sort_unstable();
     let processes = processes();
-    let row = |Listener { port, inode }| Row {
+    let row = |Socket { port, inode, .. }| Row {
         protocol: port.protocol,
         ip: port.address.to_string(),
         port: port.number,

@@ -4,7 +4,7 @@
 //! sorted row is a quarter of a tree's size, and two of them are compared in
 //! one pass without a single allocation.
 
-use super::{Port, Protocol};
+use super::Port;
 use std::cmp::Ordering;
 
 /// Ports in ascending order, each once.
@@ -40,12 +40,6 @@ impl PortSet {
     /// Whether this port is one of them.
     pub fn contains(&self, port: &Port) -> bool {
         self.0.binary_search(port).is_ok()
-    }
-
-    /// Whether any of them has this protocol and number. Their order is by
-    /// protocol and address, so this looks at all.
-    pub fn has_slot(&self, slot: (Protocol, u16)) -> bool {
-        self.0.iter().any(|port| port.slot() == slot)
     }
 
     /// Adds a port; whether it is new.
@@ -118,6 +112,7 @@ impl<'a> IntoIterator for &'a PortSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::Protocol;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
