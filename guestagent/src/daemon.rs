@@ -5,6 +5,7 @@ use crate::listen::{Endpoint, ListenError};
 use crate::port::rules::Rules;
 use crate::port::store::Store;
 use crate::port::table::{Sources, Table};
+use crate::report::publisher::Publisher;
 use crate::rpc::Agent;
 use crate::server;
 use crate::watch::extra::Extras;
@@ -56,6 +57,12 @@ fn start(
     let kernel = Kernel::open(watch.gate).map_err(DaemonError::SockDiag)?;
     let (_, extras) = tokio::sync::watch::channel(Extras::default());
     let (tcp, udp, rules) = (watch.tcp, watch.udp, Rules::default());
+    let publisher = Publisher::default();
+    publisher.set(|status| {
+        status.transports = vec![settings.address.to_string()];
+        status.polled = watch.polled;
+        status.hides_ephemeral = rules.hides_ephemeral();
+    });
     let table = Table::new(kernel, Sources { tcp, udp, rules, extras });
     let snapshots = table.subscribe();
     tasks.spawn(table.run(watch.hints, stop.clone()));
@@ -63,7 +70,10 @@ fn start(
     let keeper = store.clone();
     let until = stop.clone();
     tasks.spawn(async move { keeper.keep(until).await });
-    Ok(Agent { snapshots, store, tasks: tasks.clone(), stop: stop.clone() })
+    let (status, known) = (publisher.clone(), (snapshots.clone(), store.clone()));
+    let (folder, until) = (settings.runtime_dir.clone(), stop.clone());
+    tasks.spawn(async move { status.run(&folder, known.0, known.1, until).await });
+    Ok(Agent { snapshots, store, publisher, tasks: tasks.clone(), stop: stop.clone() })
 }
 
 fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, DaemonError> {

@@ -3,6 +3,7 @@
 use crate::port::{Snapshot, store::Store};
 use crate::proto::guest_service_server::GuestService;
 use crate::proto::{Event, Info, Inotify, TimeSyncRequest, TimeSyncResponse, TunnelMessage};
+use crate::report::publisher::Publisher;
 use crate::tunnel::Download;
 use std::pin::Pin;
 use tokio::sync::watch;
@@ -22,6 +23,8 @@ pub struct Agent {
     pub snapshots: watch::Receiver<Snapshot>,
     /// What the host has been told.
     pub store: Store,
+    /// What the daemon says of itself.
+    pub publisher: Publisher,
     /// The owner of every task.
     pub tasks: TaskTracker,
     /// Ends streams in good order.

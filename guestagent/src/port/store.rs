@@ -76,6 +76,11 @@ impl Store {
         self.lock().told.ports().clone()
     }
 
+    /// Hears of each change of what was told.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
     /// Begins a stream: its host is told the difference to what was told over
     /// any stream before.
     pub fn begin(&self) -> Telling {

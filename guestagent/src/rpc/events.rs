@@ -7,6 +7,7 @@ use super::{Agent, Events};
 use crate::port::announced::Batch;
 use crate::port::{Port, Snapshot, store::Telling};
 use crate::proto::Event;
+use crate::report::publisher::Counted;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -26,6 +27,7 @@ pub fn stream(agent: &Agent) -> Events {
     let follower = Follower {
         telling: agent.store.begin(),
         snapshots: agent.snapshots.clone(),
+        _host: agent.publisher.host(),
         fault: None,
         sender,
     };
@@ -36,6 +38,8 @@ pub fn stream(agent: &Agent) -> Events {
 struct Follower {
     telling: Telling,
     snapshots: watch::Receiver<Snapshot>,
+    /// Counted while the stream lasts.
+    _host: Counted,
     fault: Option<Arc<str>>,
     sender: mpsc::Sender<Event>,
 }

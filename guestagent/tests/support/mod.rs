@@ -67,13 +67,18 @@ impl Daemon {
         Self::start_in(tempfile::tempdir().expect("folder")).await
     }
 
-    /// Returns when the daemon says that it is ready, as to systemd.
     pub async fn start_in(folder: TempDir) -> Self {
+        Self::start_with(folder, &["--debug"]).await
+    }
+
+    /// Returns when the daemon says that it is ready, as to systemd.
+    pub async fn start_with(folder: TempDir, flags: &[&str]) -> Self {
         let ready = folder.path().join("notify.sock");
         let _ = std::fs::remove_file(&ready);
         let notified = UnixDatagram::bind(&ready).expect("notify socket");
         let child = Command::new(env!("CARGO_BIN_EXE_nixvm-guestagent"))
-            .args(["--debug", "daemon", "--runtime-dir"])
+            .args(flags)
+            .args(["daemon", "--runtime-dir"])
             .arg(folder.path().join("run"))
             .arg("--socket-path")
             .arg(folder.path().join("ga.sock"))
@@ -90,6 +95,10 @@ impl Daemon {
 
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("ga.sock")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub async fn client(&self) -> Client {

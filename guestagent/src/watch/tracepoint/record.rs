@@ -97,14 +97,12 @@ impl Reader {
 
     fn listen(&mut self, listen: Listen, thread: u32, bytes: &[u8], now: Instant) -> Hint {
         let state = field(bytes, listen.new_state).map(u32::from_ne_bytes);
-        match (state, field(bytes, listen.port).map(u16::from_ne_bytes)) {
-            (Some(LISTEN), Some(port)) => match self.namespace.place(thread, now) {
-                Place::Here => Hint::Listening(port),
-                Place::Elsewhere => Hint::Unlikely(Protocol::Tcp),
-            },
-            // Whoever ends it: if we know the port, it is worth a look.
-            (Some(_), Some(port)) => Hint::NotListening(port),
-            _ => Hint::Lost,
+        let port = field(bytes, listen.port).map(u16::from_ne_bytes);
+        let Some((state, port)) = state.zip(port) else { return Hint::Lost };
+        match (state, self.namespace.place(thread, now)) {
+            (_, Place::Elsewhere) => Hint::Unlikely(Protocol::Tcp),
+            (LISTEN, Place::Here) => Hint::Listening(port),
+            (_, Place::Here) => Hint::NotListening(port),
         }
     }
 

@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Wake-ups in vain that are put up with.
 const PATIENCE: u32 = 32;
-/// How long a ring is left alone. It has room for a few thousand records a
-/// second more than are read in this time.
-const PAUSE: Duration = Duration::from_millis(2);
+/// How long a ring is left alone. It has room for 200 records in this time; if
+/// there are more, a look at everything makes up for them.
+const PAUSE: Duration = Duration::from_millis(8);
 /// Wake-ups that are farther apart are no flood.
 const QUIET: Duration = Duration::from_millis(20);
 
@@ -82,7 +82,7 @@ impl Follower {
     }
 
     fn judge(&mut self, found: &[Hint], now: Instant) {
-        let useful = |hint: &Hint| !matches!(hint, Hint::Unlikely(_) | Hint::NotListening(_));
+        let useful = |hint: &Hint| !matches!(hint, Hint::Unlikely(_) | Hint::Lost);
         let quiet = found.is_empty() || now.saturating_duration_since(self.last) > QUIET;
         self.vain = if quiet || found.iter().any(useful) { 0 } else { self.vain + 1 };
         self.last = now;
