@@ -51,7 +51,10 @@ fn serve(arguments: Daemon) -> Result<(), Box<dyn Error>> {
 }
 
 fn ports(arguments: &Report) -> Result<(), Box<dyn Error>> {
-    let status = report::status::Status::read(&arguments.runtime_dir)?;
+    let status = report::status::Status::read(&arguments.runtime_dir).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what the daemon knows cannot be read");
+        None
+    });
     let rows = report::rows(status.as_ref())?;
     let colours = report::table::Colours::on(std::io::stdout().is_terminal());
     let text = if arguments.json {
@@ -64,7 +67,8 @@ fn ports(arguments: &Report) -> Result<(), Box<dyn Error>> {
 
 fn status(arguments: &Report) -> Result<(), Box<dyn Error>> {
     let status = report::status::Status::read(&arguments.runtime_dir)?;
-    let status = status.ok_or_else(|| format!("no daemon uses {:?}", arguments.runtime_dir))?;
+    let status =
+        status.ok_or_else(|| format!("no daemon uses {}", arguments.runtime_dir.display()))?;
     let text = if arguments.json { serde_json::to_string(&status)? + "\n" } else { status.text() };
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }

@@ -23,7 +23,7 @@ mod file;
 mod journal;
 
 /// How long a change may stay in the journal alone, and how long news that were
-/// sent may still be on their way to the host.
+/// sent may still be on their way to the host when the agent ends.
 pub(super) const SETTLE: Duration = Duration::from_millis(500);
 
 /// The announced ports, shared by all event streams.
@@ -48,8 +48,8 @@ struct Shared {
 pub struct Telling {
     store: Store,
     announced: Announced,
-    /// What was told a moment ago.
-    recent: Vec<(Port, Instant)>,
+    /// What has been noted and not sent.
+    unsent: Vec<Port>,
 }
 
 impl Store {
@@ -58,7 +58,8 @@ impl Store {
     /// port before it hears of it again.
     pub fn open(folder: &Path) -> Self {
         let path: PathBuf = folder.join("event-state.json");
-        let mut told = file::load(&path).map(Announced::from_ports).unwrap_or_else(|error| {
+        let loaded = file::load(&path).map(Announced::from_ports);
+        let mut told = loaded.unwrap_or_else(|error| {
             tracing::warn!(path = %path.display(), %error, "event state not usable, starting anew");
             let mut unknown = Announced::default();
             unknown.distrust();
@@ -87,7 +88,7 @@ impl Store {
         let mut shared = self.lock();
         let mut announced = shared.told.clone();
         announced.doubt(std::mem::take(&mut shared.doubts));
-        Telling { store: self.clone(), announced, recent: Vec::new() }
+        Telling { store: self.clone(), announced, unsent: Vec::new() }
     }
 
     /// Writes the state shortly after each change, and a last time at `stop`.
@@ -96,24 +97,23 @@ impl Store {
         changes.mark_changed();
         while stop.run_until_cancelled(changes.changed()).await.is_some_and(|sent| sent.is_ok()) {
             let settled = stop.run_until_cancelled(tokio::time::sleep(SETTLE)).await;
-            if settled.is_some() && self.save(Instant::now().checked_sub(SETTLE)) {
+            if settled.is_some() && self.save(Instant::now()) {
                 changes.mark_changed();
             }
         }
-        self.save(None);
+        self.save(Instant::now());
     }
 
-    /// Writes what was told, and forgets what was noted before `settled` (all
-    /// with none). Whether there is more to forget later.
-    pub(super) fn save(&self, settled: Option<Instant>) -> bool {
+    /// Writes what was told, and forgets what was noted so long ago that it has
+    /// been heard. Whether there is more to forget later.
+    pub(super) fn save(&self, now: Instant) -> bool {
         let mut shared = self.lock();
         if let Err(error) = file::save(&self.path, shared.told.ports()) {
             tracing::warn!(path = %self.path.display(), %error, "event state not written");
             return false;
         }
-        // A moment that no note can be from: the next second.
-        let end = settled.unwrap_or_else(|| Instant::now() + Duration::from_secs(1));
-        shared.journal.forget(end)
+        // Only in the first moments after boot is there no such time.
+        now.checked_sub(SETTLE).is_none_or(|end| shared.journal.forget(end))
     }
 
     fn note(&self, announced: &Announced, batch: &Batch, now: Instant) {
@@ -134,27 +134,23 @@ impl Telling {
     /// been noted, and is to be sent next.
     pub fn advance(&mut self, truth: &PortSet, now: Instant) -> Batch {
         let batch = self.announced.advance(truth, now);
-        self.recent.retain(|(_, at)| now.saturating_duration_since(*at) < SETTLE);
-        self.recent.extend(batch.removed.iter().chain(&batch.added).map(|port| (*port, now)));
+        self.unsent.extend(batch.removed.iter().chain(&batch.added));
         if !batch.removed.is_empty() || !batch.added.is_empty() {
             self.store.note(&self.announced, &batch, now);
         }
         batch
     }
 
-    /// Ends the stream in good order: the host has heard everything.
-    pub fn finish(mut self) {
-        self.recent.clear();
+    /// What was returned until now has been handed to the host.
+    pub fn sent(&mut self) {
+        self.unsent.clear();
     }
 }
 
 impl Drop for Telling {
-    /// The stream broke: what was told last may have been lost with it.
+    /// The stream ended: what was not sent may or may not have been heard.
     fn drop(&mut self) {
-        let now = Instant::now();
-        let lost = self.recent.iter().filter(|(_, at)| now.saturating_duration_since(*at) < SETTLE);
-        let lost: Vec<Port> = lost.map(|(port, _)| *port).collect();
-        self.store.lock().doubts.extend(lost);
+        self.store.lock().doubts.append(&mut self.unsent);
     }
 }
 

@@ -59,7 +59,8 @@ fn unit(text: &str) -> Option<String> {
     let path = text.lines().find_map(|line| {
         line.strip_prefix("0::").or_else(|| line.split_once(":name=systemd:").map(|(_, path)| path))
     })?;
-    let is_unit = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");
+    let kind = |part: &str| part.rsplit_once('.').map(|(_, kind)| kind.to_owned());
+    let is_unit = |part: &&str| matches!(kind(part).as_deref(), Some("service" | "scope"));
     path.split('/').rev().find(is_unit).map(str::to_owned)
 }
 

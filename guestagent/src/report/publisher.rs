@@ -75,20 +75,20 @@ impl Publisher {
         stop: CancellationToken,
     ) {
         let path = folder.join(FILE);
-        let mut told = store.changes();
-        let mut changes = self.0.subscribe();
-        changes.mark_changed();
+        let mut news = store.changes();
+        let mut own = self.0.subscribe();
+        own.mark_changed();
         let follow = async {
             loop {
                 tokio::select! {
-                    changed = changes.changed() => if changed.is_err() { return },
-                    changed = snapshots.changed() => if changed.is_err() { return },
-                    changed = told.changed() => if changed.is_err() { return },
+                    sent = own.changed() => if sent.is_err() { return },
+                    sent = snapshots.changed() => if sent.is_err() { return },
+                    sent = news.changed() => if sent.is_err() { return },
                 }
                 tokio::time::sleep(SETTLE).await;
-                let mut status = changes.borrow_and_update().clone();
+                let mut status = own.borrow_and_update().clone();
                 status.see(&snapshots.borrow_and_update());
-                told.mark_unchanged();
+                news.mark_unchanged();
                 status.told = store.ports().iter().copied().collect();
                 if let Err(error) = write(&path, &status) {
                     tracing::warn!(path = %path.display(), %error, "status not written");

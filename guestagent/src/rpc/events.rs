@@ -46,9 +46,7 @@ struct Follower {
 
 impl Follower {
     async fn run(mut self, stop: CancellationToken) {
-        if stop.run_until_cancelled(self.follow()).await.is_none() {
-            self.telling.finish();
-        }
+        stop.run_until_cancelled(self.follow()).await;
     }
 
     /// Until the host has gone or nobody writes snapshots any more.
@@ -63,6 +61,7 @@ impl Follower {
                     return;
                 }
             }
+            self.telling.sent();
             tokio::select! {
                 changed = self.snapshots.changed() => if changed.is_err() { return },
                 () = at(again) => {}

@@ -14,7 +14,6 @@ use crate::port::socket::Socket;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType};
 use std::io;
-use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tokio::io::Interest;
@@ -30,12 +29,16 @@ const SOURCE_PORT: u32 = 20;
 const HEAD: usize = 16;
 const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
+/// The first and last port of clients; the first is greater if there are none.
+type Clients = (u16, u16);
+const NONE: Clients = (1, 0);
+
 /// Decides which ports' ends are told.
 #[derive(Debug)]
 pub struct Gate {
     socket: Arc<AsyncFd<OwnedFd>>,
     /// Ports of clients.
-    clients: RangeInclusive<u16>,
+    clients: Clients,
     /// Whether those are told too.
     open: bool,
 }
@@ -49,9 +52,9 @@ pub fn start(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> io::Result<Gate> {
-    let clients = std::fs::read_to_string(RANGE).map_or(1..=0, |text| range(&text));
+    let clients = std::fs::read_to_string(RANGE).map_or(NONE, |text| range(&text));
     // SAFETY: an `OwnedFd` keeps the one descriptor it names until it is dropped.
-    let socket = unsafe { AsyncFd::register_with_interest(open(&clients)?, Interest::READABLE) }?;
+    let socket = unsafe { AsyncFd::register_with_interest(open(clients)?, Interest::READABLE) }?;
     let socket = Arc::new(socket);
     tasks.spawn(follow(socket.clone(), hints.clone(), stop.clone()));
     Ok(Gate { socket, clients, open: false })
@@ -62,12 +65,13 @@ impl Gate {
     /// closes again. Whether it has just been opened: what closed before was
     /// not told.
     pub fn cover(&mut self, udp: &[Socket]) -> bool {
-        let open = udp.iter().any(|socket| self.clients.contains(&socket.port.number));
+        let (first, last) = self.clients;
+        let open = udp.iter().any(|socket| (first..=last).contains(&socket.port.number));
         if open == self.open {
             return false;
         }
-        let skipped = if open { 1..=0 } else { self.clients.clone() };
-        match filter::attach(self.socket.get_ref(), &program(&skipped)) {
+        let skipped = if open { NONE } else { self.clients };
+        match filter::attach(self.socket.get_ref(), &program(skipped)) {
             Ok(()) => self.open = open,
             Err(error) => tracing::warn!(%error, "news of closed UDP sockets not chosen anew"),
         }
@@ -75,16 +79,16 @@ impl Gate {
     }
 }
 
-/// An empty range if the text is none: then all ends are told.
-fn range(text: &str) -> RangeInclusive<u16> {
+/// None if the text is no range: then all ends are told.
+fn range(text: &str) -> Clients {
     let mut numbers = text.split_whitespace().map(str::parse);
     match (numbers.next(), numbers.next()) {
-        (Some(Ok(first)), Some(Ok(last))) => first..=last,
-        _ => 1..=0,
+        (Some(Ok(first)), Some(Ok(last))) => (first, last),
+        _ => NONE,
     }
 }
 
-fn open(skipped: &RangeInclusive<u16>) -> io::Result<OwnedFd> {
+fn open(skipped: Clients) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket =
         net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::SOCK_DIAG))?;
@@ -94,8 +98,8 @@ fn open(skipped: &RangeInclusive<u16>) -> io::Result<OwnedFd> {
 }
 
 /// Nothing without a port, and nothing in the range.
-fn program(skipped: &RangeInclusive<u16>) -> [libc::sock_filter; 6] {
-    let (first, last) = (u32::from(*skipped.start()), u32::from(*skipped.end()));
+fn program((first, last): Clients) -> [libc::sock_filter; 6] {
+    let (first, last) = (u32::from(first), u32::from(last));
     [
         filter::load_half(SOURCE_PORT),
         filter::if_equal(0, 3, 0),
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn ranges_are_read() {
-        assert_eq!(range("32768\t60999\n"), 32_768..=60_999);
-        assert!(range("").is_empty() && range("1 x").is_empty());
+        assert_eq!(range("32768\t60999\n"), (32_768, 60_999));
+        assert_eq!([range(""), range("1 x")], [NONE; 2]);
     }
 }

@@ -4,7 +4,7 @@
 //! The model is harsher than the host: whatever may go wrong there, does.
 
 use super::*;
-use crate::port::store::{SETTLE, Store, Telling};
+use crate::port::store::{Store, Telling};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -100,6 +100,9 @@ impl World {
         let now = Instant::now();
         let telling = self.telling.get_or_insert_with(|| self.store.begin());
         let batch = telling.advance(&self.truth, now);
+        if count >= 2 {
+            telling.sent();
+        }
         let mut messages = Vec::new();
         if !batch.removed.is_empty() {
             messages.push((false, batch.removed));
@@ -143,7 +146,7 @@ impl World {
                 self.telling = None;
             }
             Step::Save => {
-                self.store.save(Instant::now().checked_sub(SETTLE));
+                self.store.save(Instant::now());
             }
         }
     }

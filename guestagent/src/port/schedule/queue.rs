@@ -45,12 +45,12 @@ impl Queue {
 
     /// Asks for a look at something.
     pub fn ask(&mut self, at: Instant) {
-        self.due = earlier(self.due, self.allowed(at));
+        self.due = Some(earlier(self.due, self.allowed(at)));
     }
 
     /// Asks for a look at everything.
     pub fn ask_all(&mut self, at: Instant) {
-        self.all = earlier(self.all, self.allowed(at));
+        self.all = Some(earlier(self.all, self.allowed(at)));
     }
 
     /// Asks for a look at everything that need not be soon.
@@ -86,6 +86,6 @@ impl Queue {
     }
 }
 
-fn earlier(known: Option<Instant>, new: Instant) -> Option<Instant> {
-    Some(known.map_or(new, |known| known.min(new)))
+fn earlier(known: Option<Instant>, new: Instant) -> Instant {
+    known.map_or(new, |known| known.min(new))
 }

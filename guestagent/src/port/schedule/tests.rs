@@ -41,7 +41,9 @@ fn many_hints_are_one_dump_of_one_port() {
 fn many_ports_are_one_dump_of_all() {
     let (mut schedule, start) = idle();
     let ports: Vec<u16> = (1..=500).collect();
-    ports.iter().for_each(|port| schedule.note(Hint::Listening(*port), start));
+    for port in &ports {
+        schedule.note(Hint::Listening(*port), start);
+    }
     assert_eq!(looks(&mut schedule, start, 10_000, &ports), [(0, Look::All)]);
 }
 
