@@ -38,9 +38,13 @@ pub enum Command {
     /// Serve the host until SIGTERM
     #[command(after_help = EXIT_CODES)]
     Daemon(Daemon),
-    /// Show the ports that listen now
+    /// Show the ports that listen now, whose they are and whether hosts hear of
+    /// them
     #[command(after_help = EXIT_CODES)]
-    Ports(Ports),
+    Ports(Report),
+    /// Show what the running daemon does and how it does it
+    #[command(after_help = EXIT_CODES)]
+    Status(Report),
 }
 
 /// The daemon's flags. One of the transports is used: virtio before vsock
@@ -73,12 +77,15 @@ pub struct Daemon {
     vsock_local: bool,
 }
 
-/// How to show the ports.
+/// How to show a report.
 #[derive(Debug, Args)]
-pub struct Ports {
+pub struct Report {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    /// Folder of the daemon's state
+    #[arg(long, default_value = "/run/lima-guestagent")]
+    pub runtime_dir: PathBuf,
 }
 
 /// What the daemon is to do, checked.

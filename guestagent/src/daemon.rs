@@ -3,11 +3,14 @@
 use crate::cli::Settings;
 use crate::file_events::FileEvents;
 use crate::listen::{Endpoint, ListenError};
-use crate::port::{store::Store, table::Table};
+use crate::port::rules::Rules;
+use crate::port::store::Store;
+use crate::port::table::{Sources, Table};
+use crate::report::publisher::Publisher;
 use crate::rpc::Agent;
 use crate::server;
 use crate::tunnel::policy::Policy;
-use crate::watch::{self, sock_diag::SockDiag};
+use crate::watch::{self, extra, kernel::Kernel};
 use sd_notify::NotifyState;
 use std::cell::RefCell;
 use std::io;
@@ -52,21 +55,32 @@ fn start(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<Rc<Agent>, DaemonError> {
-    let sockets = SockDiag::open().map_err(DaemonError::SockDiag)?;
     // Watch before the first dump: what changes in between is then a hint.
     let watch = watch::start(settings.tick, tasks, stop);
-    let table = Table::new(sockets, watch.tcp, watch.udp);
+    let kernel = Kernel::open(watch.gate).map_err(DaemonError::SockDiag)?;
+    let extras = extra::start(tasks, stop);
+    let (tcp, udp, rules) = (watch.tcp, watch.udp, Rules::default());
+    let publisher = Publisher::default();
+    publisher.set(|status| {
+        status.transports = vec![settings.address.to_string()];
+        status.polled = watch.polled;
+        status.hides_ephemeral = rules.hides_ephemeral();
+    });
+    let table = Table::new(kernel, Sources { tcp, udp, rules, extras });
     let snapshots = table.subscribe();
     tasks.spawn(table.run(watch.hints, stop.clone()));
     let store = Store::open(&settings.runtime_dir);
     let keeper = store.clone();
     let until = stop.clone();
     tasks.spawn(async move { keeper.keep(until).await });
+    let (status, known) = (publisher.clone(), (snapshots.clone(), store.clone()));
+    let (folder, until) = (settings.runtime_dir.clone(), stop.clone());
+    tasks.spawn(async move { status.run(&folder, known.0, known.1, until).await });
     let file_events = FileEvents::start(tasks, stop);
     let clock = RefCell::default();
     let policy = Rc::new(Policy::new(settings.address.owner()));
     let (tasks, stop) = (tasks.clone(), stop.clone());
-    Ok(Rc::new(Agent { snapshots, store, file_events, clock, policy, tasks, stop }))
+    Ok(Rc::new(Agent { snapshots, store, publisher, file_events, clock, policy, tasks, stop }))
 }
 
 fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, DaemonError> {

@@ -2,10 +2,10 @@
 //! `lima-guestagent`; the name makes no difference.
 
 use clap::Parser;
-use nixvm_guestagent::cli::{Cli, Command, Daemon, Ports};
+use nixvm_guestagent::cli::{Cli, Command, Daemon, Report};
 use nixvm_guestagent::{daemon, report};
 use std::error::Error;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tokio::runtime::LocalOptions;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Daemon(arguments) => serve(arguments),
         Command::Ports(arguments) => ports(&arguments),
+        Command::Status(arguments) => status(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -53,10 +54,26 @@ fn serve(arguments: Daemon) -> Result<(), Box<dyn Error>> {
     Ok(runtime.block_on(daemon::run(settings))?)
 }
 
-fn ports(arguments: &Ports) -> Result<(), Box<dyn Error>> {
-    let rows = report::rows()?;
-    let text =
-        if arguments.json { serde_json::to_string(&rows)? + "\n" } else { report::table(&rows) };
+fn ports(arguments: &Report) -> Result<(), Box<dyn Error>> {
+    let status = report::status::Status::read(&arguments.runtime_dir).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what the daemon knows cannot be read");
+        None
+    });
+    let rows = report::rows(status.as_ref())?;
+    let colours = report::table::Colours::on(std::io::stdout().is_terminal());
+    let text = if arguments.json {
+        serde_json::to_string(&rows)? + "\n"
+    } else {
+        report::table::table(&rows, colours)
+    };
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+fn status(arguments: &Report) -> Result<(), Box<dyn Error>> {
+    let status = report::status::Status::read(&arguments.runtime_dir)?;
+    let status =
+        status.ok_or_else(|| format!("no daemon uses {}", arguments.runtime_dir.display()))?;
+    let text = if arguments.json { serde_json::to_string(&status)? + "\n" } else { status.text() };
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 

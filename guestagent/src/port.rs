@@ -5,15 +5,19 @@
 
 use crate::proto::IpPort;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 pub mod announced;
+pub mod rules;
 pub mod schedule;
+pub mod set;
+pub mod socket;
 pub mod store;
 pub mod table;
+
+pub use set::PortSet;
 
 /// The transport protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,9 +58,6 @@ pub struct Port {
     pub number: u16,
 }
 
-/// Listening ports in a stable order.
-pub type PortSet = BTreeSet<Port>;
-
 impl Port {
     /// A port with its address made canonical.
     pub fn new(protocol: Protocol, address: IpAddr, number: u16) -> Self {
@@ -89,10 +90,25 @@ impl From<&Port> for IpPort {
 /// What listens in the guest, and whether that could be read in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The last ports that were read without error.
+    /// What the hosts are to hear of, as last read without error.
     pub ports: Arc<PortSet>,
+    /// What no host is to hear of, and why.
+    pub hidden: Arc<[Hidden]>,
+    /// Which of all these have no socket, and where they come from.
+    pub origins: Arc<[(Port, Arc<str>)]>,
+    /// What the sources of those say of themselves, for the user of the guest.
+    pub notes: Arc<[String]>,
     /// Why the ports may be out of date, for the user of the host.
     pub fault: Option<Arc<str>>,
+}
+
+/// A port that is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// Which.
+    pub port: Port,
+    /// The rule that says so.
+    pub rule: Arc<str>,
 }
 
 #[cfg(test)]

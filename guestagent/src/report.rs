@@ -1,79 +1,106 @@
-//! `ports`: what a dump sees now, with the processes that listen.
+//! `ports` and `status`: what a dump sees now, whose it is, and what the
+//! running daemon makes of it.
 
-use crate::port::Protocol;
-use crate::watch::sock_diag::{Listener, SockDiag};
+use crate::port::socket::{Autobound, Query, Socket};
+use crate::port::{Port, Protocol};
+use crate::watch::sock_diag::SockDiag;
+use processes::{Process, processes};
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use status::Status;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use verdict::{Chosen, verdict};
+
+mod processes;
+pub mod publisher;
+pub mod status;
+pub mod table;
+mod verdict;
 
 /// A row of the report.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Row {
     protocol: Protocol,
     ip: String,
     port: u16,
-    /// `name[pid]`, if it could be found with our rights.
+    /// Whose it is, if it could be found with our rights.
     process: Option<String>,
+    pid: Option<u32>,
+    unit: Option<String>,
+    /// Where a port without a socket comes from.
+    origin: Option<String>,
+    forwarded: bool,
+    /// Why it is forwarded, or why not.
+    reason: String,
 }
 
-/// The ports that listen now, sorted.
+/// The ports that are open now, sorted.
 ///
 /// # Errors
 /// The kernel does not list its sockets.
-pub fn rows() -> io::Result<Vec<Row>> {
-    let mut sockets = SockDiag::open()?;
-    let mut listeners = sockets.listeners(Protocol::Tcp)?;
-    listeners.extend(sockets.listeners(Protocol::Udp)?);
-    listeners.sort_unstable();
-    let processes = processes();
-    let row = |Listener { port, inode }| Row {
+pub fn rows(status: Option<&Status>) -> io::Result<Vec<Row>> {
+    let mut diag = SockDiag::open()?;
+    let mut sockets = Vec::new();
+    diag.list(Query::all(Protocol::Tcp), &mut sockets)?;
+    let udp = Query { connected: true, ..Query::all(Protocol::Udp) };
+    diag.list(udp, &mut sockets)?;
+    let mut named = Vec::new();
+    diag.list(Query { autobound: Autobound::Skipped, ..udp }, &mut named)?;
+    Ok(assemble(&sockets, &named, &processes(), status))
+}
+
+/// Puts together what is known. `named` are the UDP sockets whose number a
+/// program asked for.
+fn assemble(
+    sockets: &[Socket],
+    named: &[Socket],
+    processes: &BTreeMap<u32, Process>,
+    status: Option<&Status>,
+) -> Vec<Row> {
+    let named: BTreeSet<u64> = named.iter().map(|socket| socket.cookie).collect();
+    let mut rows = Vec::new();
+    for socket in sockets {
+        let Some(port) = shown(socket, status) else { continue };
+        let by_name = port.protocol == Protocol::Tcp || named.contains(&socket.cookie);
+        let chosen = if by_name { Chosen::ByName } else { Chosen::ByKernel };
+        let process = processes.get(&socket.inode);
+        rows.push((port, row(port, chosen, process, None, status)));
+    }
+    for other in status.map(|status| status.others.as_slice()).unwrap_or_default() {
+        let origin = Some(other.origin.clone());
+        rows.push((other.port, row(other.port, Chosen::ByName, None, origin, status)));
+    }
+    rows.sort_by_key(|(port, _)| *port);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// The port of a socket. A connected UDP socket has one only if the daemon
+/// follows it, and then the one that was told before it connected.
+fn shown(socket: &Socket, status: Option<&Status>) -> Option<Port> {
+    if !socket.connected {
+        return Some(socket.port);
+    }
+    let mut told = status?.told.iter().filter(|told| told.slot() == socket.port.slot());
+    told.find(|told| told.address.is_unspecified() || told.address == socket.port.address).copied()
+}
+
+fn row(
+    port: Port,
+    chosen: Chosen,
+    process: Option<&Process>,
+    origin: Option<String>,
+    status: Option<&Status>,
+) -> Row {
+    let verdict = verdict(&port, chosen, status);
+    Row {
         protocol: port.protocol,
         ip: port.address.to_string(),
         port: port.number,
-        process: processes.get(&inode).cloned(),
-    };
-    Ok(listeners.into_iter().map(row).collect())
-}
-
-/// The rows as a table with a line of titles.
-pub fn table(rows: &[Row]) -> String {
-    let width = rows.iter().map(|row| row.ip.len()).max().unwrap_or(0).max(7);
-    let mut out = format!("PROTO {:width$} {:>5} PROCESS\n", "ADDRESS", "PORT");
-    for row in rows {
-        let process = row.process.as_deref().unwrap_or("-");
-        let Row { protocol, ip, port, .. } = row;
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "{protocol:5} {ip:width$} {port:>5} {process}");
+        process: process.map(|process| process.name.clone()),
+        pid: process.map(|process| process.pid),
+        unit: process.and_then(|process| process.unit.clone()),
+        origin,
+        forwarded: verdict.forwarded,
+        reason: verdict.reason,
     }
-    out
-}
-
-/// Socket inodes and who holds them. A process that cannot be read is left
-/// out: it has ended, or is not ours to look at.
-fn processes() -> BTreeMap<u32, String> {
-    let mut found = BTreeMap::new();
-    for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let path = process.path();
-        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
-        else {
-            continue;
-        };
-        let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
-        for inode in sockets(&path.join("fd")) {
-            found.entry(inode).or_insert_with(|| format!("{}[{pid}]", name.trim_end()));
-        }
-    }
-    found
-}
-
-fn sockets(folder: &Path) -> Vec<u32> {
-    let links = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    links
-        .filter_map(|link| {
-            let target = std::fs::read_link(link.path()).ok()?;
-            target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-        })
-        .collect()
 }

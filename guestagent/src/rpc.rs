@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::file_events::FileEvents;
 use crate::port::{Snapshot, store::Store};
 use crate::proto::{Event, Info, Inotify, TimeSyncResponse};
+use crate::report::publisher::Publisher;
 use crate::tunnel::policy::Policy;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -50,6 +51,8 @@ pub struct Agent {
     pub snapshots: watch::Receiver<Snapshot>,
     /// What the host has been told.
     pub store: Store,
+    /// What the daemon says of itself.
+    pub publisher: Publisher,
     /// Takes the times of files that changed on the host.
     pub file_events: FileEvents,
     /// The guest's clock.

@@ -7,7 +7,8 @@
 //! - [`sock_diag`]: the listening sockets, the only truth.
 //! - [`extra`]: ports that no socket shows, with their own truth.
 //!
-//! Tracepoints see all network namespaces, the dump only our own.
+//! Tracepoints see all network namespaces, the dump only our own: [`namespace`]
+//! tells how likely it is that a hint is about ours.
 
 use crate::port::schedule::{Hint, Hinted};
 use std::time::Duration;
@@ -16,11 +17,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub mod address;
-mod destroy;
+mod cpu;
+pub mod destroy;
 pub mod extra;
+mod filter;
 pub mod format;
 pub mod iptables;
+pub mod kernel;
 pub mod kubernetes;
+mod namespace;
 pub mod netlink;
 pub mod nft;
 pub mod perf;
@@ -41,6 +46,10 @@ pub struct Watch {
     pub tcp: Hinted,
     /// Whether UDP needs no polling.
     pub udp: Hinted,
+    /// Chooses the news of UDP sockets that close.
+    pub gate: Option<destroy::Gate>,
+    /// Which protocols are polled and why, for `status`.
+    pub polled: Vec<String>,
 }
 
 /// Starts all watchers that this kernel and our rights allow, and logs which
@@ -49,16 +58,27 @@ pub fn start(longest: Duration, tasks: &TaskTracker, stop: &CancellationToken) -
     let (sender, hints) = mpsc::channel(QUEUE);
     let opened = tracepoint::start(&sender, tasks, stop);
     let destroyed = destroy::start(&sender, tasks, stop);
-    let tcp = hinted("tcp", longest, opened.listen);
-    let udp = hinted("udp", longest, opened.bind.and(destroyed));
-    Watch { hints, tcp, udp }
+    let mut polled = Vec::new();
+    let tcp = hinted("tcp", longest, opened.listen, &mut polled);
+    let (gate, destroyed) = match destroyed {
+        Ok(gate) => (Some(gate), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    let udp = hinted("udp", longest, opened.bind.and(destroyed), &mut polled);
+    Watch { hints, tcp, udp, gate, polled }
 }
 
-fn hinted(protocol: &str, longest: Duration, outcome: std::io::Result<()>) -> Hinted {
+fn hinted(
+    protocol: &str,
+    longest: Duration,
+    outcome: std::io::Result<()>,
+    polled: &mut Vec<String>,
+) -> Hinted {
     match outcome {
         Ok(()) => Hinted::Yes,
         Err(error) => {
             tracing::warn!(protocol, %error, ?longest, "no hints from the kernel, polling");
+            polled.push(format!("{protocol} is polled, every {longest:?} at least: {error}"));
             Hinted::No(longest)
         }
     }

@@ -7,6 +7,7 @@ mod support;
 use rustix::mount::UnmountFlags;
 use rustix::process::Signal;
 use std::net::{TcpListener, UdpSocket};
+use std::time::Duration;
 use support::{Daemon, isolated, next, silence};
 
 #[test]
@@ -83,5 +84,104 @@ fn without_tracepoints_ports_are_polled() {
         assert_eq!(next(&mut events).await, ["+udp 127.0.0.1 8002"]);
         drop(first);
         assert_eq!(next(&mut events).await, ["-tcp 127.0.0.1 8001"]);
+    });
+}
+
+#[test]
+fn a_udp_server_that_connects_keeps_its_port_and_clients_are_no_news() {
+    isolated("a_udp_server_that_connects_keeps_its_port_and_clients_are_no_news", async || {
+        let daemon = Daemon::start().await;
+        let mut events = daemon.client().await.get_events(()).await.expect("events").into_inner();
+        // In the range of clients, and chosen by name: a server.
+        let server = UdpSocket::bind("127.0.0.1:40001").expect("port");
+        assert_eq!(next(&mut events).await, ["+udp 127.0.0.1 40001"]);
+        server.connect("127.0.0.1:9").expect("connected");
+        // Each bind asks for a look, and none of these is a server.
+        for _ in 0..20 {
+            let client = UdpSocket::bind("0.0.0.0:0").expect("socket");
+            client.connect("127.0.0.1:9").expect("connected");
+            let _unconnected = UdpSocket::bind("0.0.0.0:0").expect("socket");
+        }
+        for noise in ["0.0.0.0:68", "0.0.0.0:5353"] {
+            let _noise = UdpSocket::bind(noise).expect("port");
+            silence(&mut events).await;
+        }
+        drop(server);
+        assert_eq!(next(&mut events).await, ["-udp 127.0.0.1 40001"]);
+        let wild = UdpSocket::bind("0.0.0.0:8001").expect("port");
+        assert_eq!(next(&mut events).await, ["+udp 0.0.0.0 8001"]);
+        wild.connect("127.0.0.1:9").expect("connected");
+        let other = UdpSocket::bind("127.0.0.1:8002").expect("port");
+        assert_eq!(next(&mut events).await, ["+udp 127.0.0.1 8002"]);
+        drop(wild);
+        assert_eq!(next(&mut events).await, ["-udp 0.0.0.0 8001"]);
+        drop(other);
+        assert_eq!(next(&mut events).await, ["-udp 127.0.0.1 8002"]);
+    });
+}
+
+#[test]
+fn a_port_told_just_before_a_kill_is_removed_and_told_again() {
+    isolated("a_port_told_just_before_a_kill_is_removed_and_told_again", async || {
+        let _udp = UdpSocket::bind("127.0.0.1:8001").expect("port");
+        let daemon = Daemon::start().await;
+        let mut events = daemon.client().await.get_events(()).await.expect("events").into_inner();
+        assert_eq!(next(&mut events).await, ["+udp 127.0.0.1 8001"]);
+        daemon.signal(Signal::KILL);
+        let (_, folder) = daemon.ended().await;
+        let daemon = Daemon::start_in(folder).await;
+        let mut events = daemon.client().await.get_events(()).await.expect("events").into_inner();
+        assert_eq!(next(&mut events).await, ["-udp 127.0.0.1 8001"]);
+        let removed = std::time::Instant::now();
+        assert_eq!(next(&mut events).await, ["+udp 127.0.0.1 8001"]);
+        assert!(removed.elapsed() > Duration::from_millis(90), "{:?}", removed.elapsed());
+        silence(&mut events).await;
+    });
+}
+
+#[test]
+fn many_ports_at_once_and_short_ones_are_told() {
+    isolated("many_ports_at_once_and_short_ones_are_told", async || {
+        let daemon = Daemon::start().await;
+        let mut events = daemon.client().await.get_events(()).await.expect("events").into_inner();
+        let bind = |port: u16| TcpListener::bind(("127.0.0.1", port)).expect("port");
+        let listeners: Vec<TcpListener> = (9_000..9_500).map(bind).collect();
+        let mut added = 0;
+        while added < listeners.len() {
+            added += next(&mut events).await.len();
+        }
+        let short = bind(8_001);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        drop(short);
+        assert_eq!(next(&mut events).await, ["+tcp 127.0.0.1 8001"]);
+        assert_eq!(next(&mut events).await, ["-tcp 127.0.0.1 8001"]);
+        drop(listeners);
+        while added > 0 {
+            added -= next(&mut events).await.len();
+        }
+        silence(&mut events).await;
+    });
+}
+
+#[test]
+fn another_namespace_is_no_news() {
+    isolated("another_namespace_is_no_news", async || {
+        let daemon = Daemon::start().await;
+        let mut events = daemon.client().await.get_events(()).await.expect("events").into_inner();
+        let other = std::thread::spawn(|| {
+            // SAFETY: a new thread, with nothing open.
+            unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }
+                .expect("namespace");
+            for _ in 0..200 {
+                let listener = TcpListener::bind("0.0.0.0:8001").expect("port");
+                let _udp = UdpSocket::bind("0.0.0.0:8001").expect("port");
+                std::thread::sleep(Duration::from_micros(500));
+                drop(listener);
+            }
+        });
+        silence(&mut events).await;
+        let _own = TcpListener::bind("127.0.0.1:8002").expect("port");
+        assert_eq!(next(&mut events).await, ["+tcp 127.0.0.1 8002"]);
+        other.join().expect("the other thread");
     });
 }

@@ -4,124 +4,155 @@
 //! a new stream must carry only the difference: a UDP port announced twice
 //! loses its forward. The file has Lima's own form and place, so that either
 //! agent can follow the other: `event-state.json`, an object with `ports`.
+//!
+//! That file is written a moment after a change. What is told in between is
+//! first noted in the [`journal`]: whoever finds an entry there knows that the
+//! host may or may not have heard it, however the agent came to its end.
 
+use super::announced::{Announced, Batch};
 use super::{Port, PortSet};
-use serde::{Deserialize, Serialize};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use journal::Journal;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How long a change may be unsaved. `/run` is memory: a write costs little,
-/// but a program that opens hundreds of ports a second should not cost hundreds.
-const SETTLE: Duration = Duration::from_millis(500);
+mod file;
+mod journal;
+
+/// How long a change may stay in the journal alone, and how long news that were
+/// sent may still be on their way to the host when the agent ends.
+pub(super) const SETTLE: Duration = Duration::from_millis(500);
 
 /// The announced ports, shared by all event streams.
 #[derive(Clone, Debug)]
 pub struct Store {
-    ports: watch::Sender<PortSet>,
-    path: PathBuf,
+    shared: Arc<Mutex<Shared>>,
+    changes: watch::Sender<()>,
+    path: Arc<Path>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    #[serde(default)]
-    ports: Vec<Port>,
+#[derive(Debug)]
+struct Shared {
+    /// What was told over any stream, and when ports may come back.
+    told: Announced,
+    /// What the host of a stream that broke may not have heard.
+    doubts: Vec<Port>,
+    journal: Journal,
+}
+
+/// One event stream: what its host has been told, noted before it is sent.
+#[derive(Debug)]
+pub struct Telling {
+    store: Store,
+    announced: Announced,
+    /// What has been noted and not sent.
+    unsent: Vec<Port>,
 }
 
 impl Store {
     /// Reads the state of an earlier run in `folder`; none is an empty one.
-    /// A file that cannot be understood is reported and counts as none: the
-    /// host then hears of every port again, which for TCP is harmless.
+    /// With a file that cannot be understood the host is told to forget each
+    /// port before it hears of it again.
     pub fn open(folder: &Path) -> Self {
-        let path = folder.join("event-state.json");
-        let ports = load(&path).unwrap_or_else(|error| {
+        let path: PathBuf = folder.join("event-state.json");
+        let loaded = file::load(&path).map(Announced::from_ports);
+        let mut told = loaded.unwrap_or_else(|error| {
             tracing::warn!(path = %path.display(), %error, "event state not usable, starting anew");
-            PortSet::new()
+            let mut unknown = Announced::default();
+            unknown.distrust();
+            unknown
         });
-        Self { ports: watch::Sender::new(ports), path }
+        let (journal, unsure) = Journal::open(folder.join("event-state.journal"), Instant::now());
+        told.doubt(unsure);
+        let shared = Shared { told, doubts: Vec::new(), journal };
+        let shared = Arc::new(Mutex::new(shared));
+        Self { shared, changes: watch::Sender::new(()), path: path.into() }
     }
 
     /// What the host was told last.
     pub fn ports(&self) -> PortSet {
-        self.ports.borrow().clone()
+        self.lock().told.ports().clone()
     }
 
-    /// Notes what the host was told.
-    pub fn put(&self, ports: &PortSet) {
-        self.ports.send_if_modified(|old| {
-            let changed = old != ports;
-            if changed {
-                old.clone_from(ports);
-            }
-            changed
-        });
+    /// Hears of each change of what was told.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Begins a stream: its host is told the difference to what was told over
+    /// any stream before.
+    pub fn begin(&self) -> Telling {
+        let mut shared = self.lock();
+        let mut announced = shared.told.clone();
+        announced.doubt(std::mem::take(&mut shared.doubts));
+        Telling { store: self.clone(), announced, unsent: Vec::new() }
     }
 
     /// Writes the state shortly after each change, and a last time at `stop`.
     pub async fn keep(&self, stop: CancellationToken) {
-        let mut changes = self.ports.subscribe();
+        let mut changes = self.changes.subscribe();
+        changes.mark_changed();
         while stop.run_until_cancelled(changes.changed()).await.is_some_and(|sent| sent.is_ok()) {
-            stop.run_until_cancelled(tokio::time::sleep(SETTLE)).await;
-            self.save();
+            let settled = stop.run_until_cancelled(tokio::time::sleep(SETTLE)).await;
+            if settled.is_some() && self.save(Instant::now()) {
+                changes.mark_changed();
+            }
         }
-        self.save();
+        self.save(Instant::now());
     }
 
-    fn save(&self) {
-        let ports = self.ports.borrow().iter().copied().collect();
-        if let Err(error) = write(&self.path, &Saved { ports }) {
+    /// Writes what was told, and forgets what was noted so long ago that it has
+    /// been heard. Whether there is more to forget later.
+    pub(super) fn save(&self, now: Instant) -> bool {
+        let mut shared = self.lock();
+        if let Err(error) = file::save(&self.path, shared.told.ports()) {
             tracing::warn!(path = %self.path.display(), %error, "event state not written");
+            return false;
         }
+        // Only in the first moments after boot is there no such time.
+        now.checked_sub(SETTLE).is_none_or(|end| shared.journal.forget(end))
+    }
+
+    fn note(&self, announced: &Announced, batch: &Batch, now: Instant) {
+        let mut shared = self.lock();
+        shared.journal.append(batch, now);
+        shared.told.clone_from(announced);
+        self.changes.send_replace(());
+    }
+
+    /// A panic while the lock was held leaves plain values: still the best.
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn load(path: &Path) -> io::Result<PortSet> {
-    match std::fs::read(path) {
-        Ok(text) => Ok(serde_json::from_slice::<Saved>(&text)?.ports.into_iter().collect()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(PortSet::new()),
-        Err(error) => Err(error),
+impl Telling {
+    /// Moves towards `truth`, as [`Announced::advance`]; what it returns has
+    /// been noted, and is to be sent next.
+    pub fn advance(&mut self, truth: &PortSet, now: Instant) -> Batch {
+        let batch = self.announced.advance(truth, now);
+        self.unsent.extend(batch.removed.iter().chain(&batch.added));
+        if !batch.removed.is_empty() || !batch.added.is_empty() {
+            self.store.note(&self.announced, &batch, now);
+        }
+        batch
+    }
+
+    /// What was returned until now has been handed to the host.
+    pub fn sent(&mut self) {
+        self.unsent.clear();
     }
 }
 
-fn write(path: &Path, saved: &Saved) -> io::Result<()> {
-    let fresh = path.with_extension("json.new");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o644)
-        .open(&fresh)?;
-    file.write_all(&serde_json::to_vec(saved)?)?;
-    std::fs::rename(&fresh, path)
+impl Drop for Telling {
+    /// The stream ended: what was not sent may or may not have been heard.
+    fn drop(&mut self) {
+        self.store.lock().doubts.append(&mut self.unsent);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::port::Protocol;
-
-    #[tokio::test]
-    async fn state_survives_a_restart_in_limas_form() {
-        let folder = tempfile::tempdir().expect("folder");
-        let store = Store::open(folder.path());
-        let port = Port::new(Protocol::Udp, [127, 0, 0, 1].into(), 53);
-        store.put(&PortSet::from([port]));
-        let stop = CancellationToken::new();
-        stop.cancel();
-        store.keep(stop).await;
-
-        let text = std::fs::read_to_string(folder.path().join("event-state.json")).expect("file");
-        assert_eq!(text, r#"{"ports":[{"protocol":"udp","ip":"127.0.0.1","port":53}]}"#);
-        assert_eq!(Store::open(folder.path()).ports(), PortSet::from([port]));
-    }
-
-    #[test]
-    fn broken_state_counts_as_none() {
-        let folder = tempfile::tempdir().expect("folder");
-        std::fs::write(folder.path().join("event-state.json"), "{").expect("file");
-        assert_eq!(Store::open(folder.path()).ports(), PortSet::new());
-    }
-}
+mod tests;

@@ -3,24 +3,46 @@
 //! A dump that fails changes no port: it becomes the snapshot's fault, which
 //! the host shows, and is tried again. "Cannot be read" is not "all gone".
 
-use super::schedule::{Hint, Hinted, Schedule};
-use super::{PortSet, Protocol, Snapshot};
+use super::rules::Rules;
+use super::schedule::{Hint, Hinted, Look, Schedule};
+use super::socket::{Autobound, Followed, Query, Socket};
+use super::{Protocol, Snapshot};
+use crate::watch::extra::Extras;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+mod merge;
+
 /// How long after a failed dump it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Something that can list what listens now.
 pub trait Dump {
-    /// All ports of one protocol.
+    /// Adds the sockets that agree with the query to `found`.
     ///
     /// # Errors
     /// The list is not known or not whole.
-    fn dump(&mut self, protocol: Protocol) -> io::Result<PortSet>;
+    fn list(&mut self, query: Query, found: &mut Vec<Socket>) -> io::Result<()>;
+
+    /// Hears which UDP ports are of interest. Whether its hints covered less
+    /// until now, so that the ports must be looked at again.
+    fn cover(&mut self, udp: &[Socket]) -> bool;
+}
+
+/// What the table goes by.
+#[derive(Debug)]
+pub struct Sources {
+    /// Whether TCP needs no polling.
+    pub tcp: Hinted,
+    /// Whether UDP needs no polling.
+    pub udp: Hinted,
+    /// What no host is to hear of.
+    pub rules: Rules,
+    /// Ports that no socket shows.
+    pub extras: watch::Receiver<Extras>,
 }
 
 /// What listens, as last seen.
@@ -28,24 +50,32 @@ pub trait Dump {
 pub struct Table<D> {
     dump: D,
     schedule: Schedule,
-    tcp: PortSet,
-    udp: PortSet,
+    tcp: Vec<Socket>,
+    udp: Followed,
+    /// Room for the next list.
+    fresh: Vec<Socket>,
+    rules: Rules,
+    extras: watch::Receiver<Extras>,
     faults: [Option<Arc<str>>; 2],
     snapshots: watch::Sender<Snapshot>,
 }
 
 impl<D: Dump> Table<D> {
     /// Dumps once, so that there is an answer from the first moment.
-    pub fn new(dump: D, tcp: Hinted, udp: Hinted) -> Self {
+    pub fn new(dump: D, sources: Sources) -> Self {
         let mut table = Self {
             dump,
-            schedule: Schedule::new(tcp, udp, Instant::now()),
-            tcp: PortSet::new(),
-            udp: PortSet::new(),
+            schedule: Schedule::new(sources.tcp, sources.udp, Instant::now()),
+            tcp: Vec::new(),
+            udp: Followed::default(),
+            fresh: Vec::new(),
+            rules: sources.rules,
+            extras: sources.extras,
             faults: [None, None],
             snapshots: watch::Sender::new(Snapshot::default()),
         };
         table.work();
+        table.publish();
         table
     }
 
@@ -56,27 +86,46 @@ impl<D: Dump> Table<D> {
 
     /// Follows the hints until `stop`.
     pub async fn run(mut self, mut hints: mpsc::Receiver<Hint>, stop: CancellationToken) {
+        let mut extras = self.extras.clone();
+        let mut extras_live = true;
         loop {
             let due = self.schedule.next();
-            let hint = tokio::select! {
+            tokio::select! {
                 () = stop.cancelled() => return,
-                Some(hint) = hints.recv() => Some(hint),
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
-            };
-            let more = std::iter::from_fn(|| hints.try_recv().ok());
-            for hint in hint.into_iter().chain(more) {
-                self.schedule.note(hint, Instant::now());
+                Some(hint) = hints.recv() => self.note(hint),
+                changed = extras.changed(), if extras_live => {
+                    // Nobody looks for them any more: the last word holds.
+                    extras_live = changed.is_ok();
+                    self.publish();
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            }
+            while let Ok(hint) = hints.try_recv() {
+                self.note(hint);
             }
             self.work();
         }
     }
 
+    /// Asks for a look, if the hint is about something that we know or await.
+    fn note(&mut self, hint: Hint) {
+        let news = match hint {
+            Hint::NotListening(port) => listens(&self.tcp, port) || self.schedule.awaits(port),
+            Hint::Gone(cookie) => self.udp.has(cookie),
+            Hint::Listening(_) | Hint::Bound | Hint::Unlikely(_) | Hint::Lost => true,
+        };
+        if news {
+            self.schedule.note(hint, Instant::now());
+        }
+    }
+
     fn work(&mut self) {
         let mut changed = false;
-        for protocol in [Protocol::Tcp, Protocol::Udp] {
-            if self.schedule.take(protocol, Instant::now()) {
-                changed |= self.refresh(protocol);
-            }
+        if let Some(look) = self.schedule.take(Protocol::Tcp, self.tcp.len(), Instant::now()) {
+            changed |= self.refresh(Protocol::Tcp, &look);
+        }
+        if let Some(look) = self.schedule.take(Protocol::Udp, 0, Instant::now()) {
+            changed |= self.refresh(Protocol::Udp, &look);
         }
         if changed {
             self.publish();
@@ -84,19 +133,20 @@ impl<D: Dump> Table<D> {
     }
 
     /// Whether anything is different, the fault included.
-    fn refresh(&mut self, protocol: Protocol) -> bool {
-        let dumped = self.dump.dump(protocol);
-        let (ports, [tcp_fault, udp_fault]) = match protocol {
-            Protocol::Tcp => (&mut self.tcp, &mut self.faults),
-            Protocol::Udp => (&mut self.udp, &mut self.faults),
+    fn refresh(&mut self, protocol: Protocol, look: &Look) -> bool {
+        let start = Instant::now();
+        let listed = match protocol {
+            Protocol::Tcp => self.list_tcp(look),
+            Protocol::Udp => self.list_udp(),
         };
+        let [tcp_fault, udp_fault] = &mut self.faults;
         let fault = if protocol == Protocol::Tcp { tcp_fault } else { udp_fault };
-        match dumped {
-            Ok(fresh) => {
-                let changed = *ports != fresh;
-                *ports = fresh;
-                self.schedule.saw(protocol, ports, changed, Instant::now());
-                fault.take().is_some() || changed
+        match listed {
+            Ok(changed) => {
+                let healed = fault.take().is_some();
+                let there = |port| listens(&self.tcp, port);
+                self.schedule.saw(protocol, there, changed, [start, Instant::now()]);
+                healed || changed
             }
             Err(error) => {
                 let text = format!("listing the {protocol} ports of the guest: {error}");
@@ -107,56 +157,64 @@ impl<D: Dump> Table<D> {
         }
     }
 
-    fn publish(&self) {
-        let ports: PortSet = self.tcp.union(&self.udp).copied().collect();
-        let faults: Vec<&str> = self.faults.iter().flatten().map(AsRef::as_ref).collect();
-        let fault = (!faults.is_empty()).then(|| faults.join("; ").into());
-        tracing::debug!(ports = ports.len(), "listening ports changed");
-        self.snapshots.send_replace(Snapshot { ports: Arc::new(ports), fault });
+    /// Whether other sockets listen than before.
+    fn list_tcp(&mut self, look: &Look) -> io::Result<bool> {
+        self.fresh.clear();
+        let all = Query::all(Protocol::Tcp);
+        match look {
+            Look::All => self.dump.list(all, &mut self.fresh)?,
+            Look::Ports(ports) => {
+                for port in ports {
+                    let query = Query { number: Some(*port), ..all };
+                    self.dump.list(query, &mut self.fresh)?;
+                }
+                let others = self.tcp.iter().filter(|s| !ports.contains(&s.port.number));
+                self.fresh.extend(others);
+            }
+        }
+        self.fresh.sort_unstable();
+        std::mem::swap(&mut self.tcp, &mut self.fresh);
+        Ok(self.tcp != self.fresh)
     }
+
+    /// The same for UDP.
+    fn list_udp(&mut self) -> io::Result<bool> {
+        let autobound =
+            if self.rules.hides_ephemeral() { Autobound::Skipped } else { Autobound::Listed };
+        let connected = self.udp.any_connected();
+        let mut query = Query { connected, autobound, ..Query::all(Protocol::Udp) };
+        self.fresh.clear();
+        self.dump.list(query, &mut self.fresh)?;
+        if !query.connected && self.udp.misses(&self.fresh) {
+            query.connected = true;
+            self.fresh.clear();
+            self.dump.list(query, &mut self.fresh)?;
+        }
+        self.udp.update(&mut self.fresh);
+        if self.dump.cover(self.udp.sockets()) {
+            self.schedule.note(Hint::Bound, Instant::now());
+        }
+        Ok(self.udp.sockets() != self.fresh)
+    }
+
+    fn publish(&mut self) {
+        let extras = self.extras.borrow_and_update();
+        let sockets = self.tcp.iter().chain(self.udp.sockets()).map(|socket| socket.port);
+        let mut snapshot = merge::merge(sockets, &extras, &self.rules);
+        let faults: Vec<&str> = self.faults.iter().flatten().map(AsRef::as_ref).collect();
+        snapshot.fault = (!faults.is_empty()).then(|| faults.join("; ").into());
+        tracing::debug!(ports = snapshot.ports.len(), "listening ports changed");
+        self.snapshots.send_if_modified(|old| {
+            let changed = *old != snapshot;
+            *old = snapshot;
+            changed
+        });
+    }
+}
+
+fn listens(sockets: &[Socket], port: u16) -> bool {
+    sockets.iter().any(|socket| socket.port.number == port)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::port::Port;
-
-    /// Answers in turn, and then always the last one.
-    struct Script(Vec<Option<u16>>);
-
-    impl Dump for Script {
-        fn dump(&mut self, protocol: Protocol) -> io::Result<PortSet> {
-            if protocol == Protocol::Udp {
-                return Ok(PortSet::new());
-            }
-            let answer = if self.0.len() > 1 { self.0.remove(0) } else { self.0[0] };
-            let number = answer.ok_or_else(|| io::Error::other("no buffer space"))?;
-            Ok(PortSet::from([Port::new(protocol, [127, 0, 0, 1].into(), number)]))
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_failing_dump_keeps_the_ports_and_is_tried_again() {
-        let table = Table::new(Script(vec![Some(80), None, Some(81)]), Hinted::Yes, Hinted::Yes);
-        let mut snapshots = table.subscribe();
-        let (hint, hints) = mpsc::channel(1);
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(table.run(hints, stop.clone()));
-        let known = snapshots.borrow_and_update().ports.clone();
-        assert_eq!(known.len(), 1);
-
-        hint.send(Hint::Lost).await.expect("table runs");
-        snapshots.changed().await.expect("table runs");
-        let broken = snapshots.borrow_and_update().clone();
-        assert_eq!(broken.ports, known);
-        let fault = "listing the tcp ports of the guest: no buffer space";
-        assert_eq!(broken.fault.as_deref(), Some(fault));
-
-        snapshots.changed().await.expect("table runs");
-        let healed = snapshots.borrow_and_update().clone();
-        assert_eq!(healed.fault, None);
-        assert_eq!(healed.ports.first().map(|port| port.number), Some(81));
-        stop.cancel();
-        task.await.expect("table ends");
-    }
-}
+mod tests;

@@ -4,9 +4,10 @@
 //! any stream before. It ends with OK when the agent stops.
 
 use super::Agent;
-use crate::port::announced::{Announced, Batch};
-use crate::port::{Port, Snapshot, store::Store};
+use crate::port::announced::Batch;
+use crate::port::{Port, Snapshot, store::Telling};
 use crate::proto::Event;
+use crate::report::publisher::Counted;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
@@ -21,9 +22,9 @@ const QUEUE: usize = 1;
 pub fn follow(agent: &Agent) -> mpsc::Receiver<Event> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let follower = Follower {
-        announced: Announced::from_ports(agent.store.ports()),
-        store: agent.store.clone(),
+        telling: agent.store.begin(),
         snapshots: agent.snapshots.clone(),
+        _host: agent.publisher.host(),
         fault: None,
         sender,
     };
@@ -32,9 +33,10 @@ pub fn follow(agent: &Agent) -> mpsc::Receiver<Event> {
 }
 
 struct Follower {
-    announced: Announced,
-    store: Store,
+    telling: Telling,
     snapshots: watch::Receiver<Snapshot>,
+    /// Counted while the stream lasts.
+    _host: Counted,
     fault: Option<Arc<str>>,
     sender: mpsc::Sender<Event>,
 }
@@ -48,7 +50,7 @@ impl Follower {
     async fn follow(&mut self) {
         loop {
             let snapshot = self.snapshots.borrow_and_update().clone();
-            let batch = self.announced.advance(&snapshot.ports, Instant::now());
+            let batch = self.telling.advance(&snapshot.ports, Instant::now());
             let again = batch.again;
             let fault = self.news(&snapshot);
             for event in messages(batch, fault) {
@@ -56,7 +58,7 @@ impl Follower {
                     return;
                 }
             }
-            self.store.put(self.announced.ports());
+            self.telling.sent();
             tokio::select! {
                 changed = self.snapshots.changed() => if changed.is_err() { return },
                 () = at(again) => {}

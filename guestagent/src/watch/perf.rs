@@ -1,6 +1,6 @@
 //! Tracepoint records of one CPU, through `perf_event_open(2)`.
 //!
-//! A ring is one page of state and one or more pages of records, shared with
+//! A ring is one page of state and some pages of records, shared with
 //! the kernel: it writes records and moves `data_head` forward, we read them
 //! and move `data_tail` after it. Both only grow; the place in the ring is
 //! their remainder. Several tracepoints write to one ring; a record's first
@@ -17,6 +17,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const PERF_TYPE_TRACEPOINT: u32 = 2;
+const PERF_SAMPLE_TID: u64 = 1 << 1;
 const PERF_SAMPLE_RAW: u64 = 1 << 10;
 const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
 const PERF_RECORD_LOST: u32 = 2;
@@ -25,6 +26,8 @@ const PERF_RECORD_SAMPLE: u32 = 9;
 /// and 1032.
 const DATA_HEAD: usize = 128;
 const DATA_TAIL: usize = 129;
+/// Pages of records: some 200 of them, a flood of a few milliseconds.
+const PAGES: usize = 4;
 /// The part of a record that we look at: all tracepoints in use fit.
 pub const RECORD: usize = 128;
 
@@ -45,11 +48,32 @@ struct Attributes {
     config1: u64,
 }
 
+/// A tracepoint to open.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its number.
+    pub id: u16,
+    /// What a record must fulfil, checked in the kernel; empty is nothing.
+    pub filter: String,
+    /// Whether a record wakes us.
+    pub wakes: Wakes,
+}
+
+/// Whether a record wakes us, or waits in the ring for one that does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wakes {
+    /// It wakes us.
+    Yes,
+    /// It waits; a ring that is half full wakes us all the same.
+    No,
+}
+
 /// What the kernel has written.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Record<'a> {
-    /// The raw bytes of a tracepoint, perhaps with padding after them.
-    Sample(&'a [u8]),
+    /// The thread that was running (0 if our PID namespace has no number for
+    /// it) and the raw bytes of a tracepoint, perhaps with padding after them.
+    Sample(u32, &'a [u8]),
     /// Records were dropped.
     Lost,
 }
@@ -71,12 +95,12 @@ unsafe impl Send for Ring {}
 unsafe impl Sync for Ring {}
 
 impl Ring {
-    /// Opens tracepoints, given by number and filter text, on one CPU.
+    /// Opens tracepoints on one CPU.
     ///
     /// # Errors
     /// Not permitted, no such CPU, or a filter that the kernel refuses.
-    pub fn open(cpu: i32, events: &[(u16, &str)]) -> io::Result<Self> {
-        let mut opened = events.iter().map(|(id, filter)| open(cpu, *id, filter));
+    pub fn open(cpu: i32, events: &[Event]) -> io::Result<Self> {
+        let mut opened = events.iter().map(|event| open(cpu, event));
         let first = opened.next().ok_or(io::ErrorKind::InvalidInput)??;
         let others = opened.collect::<io::Result<Vec<_>>>()?;
         let page = rustix::param::page_size();
@@ -84,7 +108,7 @@ impl Ring {
         let map = unsafe {
             mm::mmap(
                 ptr::null_mut(),
-                2 * page,
+                (1 + PAGES) * page,
                 ProtFlags::READ | ProtFlags::WRITE,
                 MapFlags::SHARED,
                 &first,
@@ -127,11 +151,11 @@ impl Ring {
 
     /// Copies the start of the record at `at`; returns its whole length.
     fn copy_record(&self, at: u64, record: &mut [u8; RECORD]) -> u64 {
-        let mask = self.page - 1;
+        let mask = PAGES * self.page - 1;
         let start = usize::try_from(at & mask as u64).unwrap_or_default();
         for (offset, byte) in record.iter_mut().enumerate() {
             let place = self.page + ((start + offset) & mask);
-            // SAFETY: `place` is within the second page of the mapping. What
+            // SAFETY: `place` is within the mapping, behind its first page. What
             // the kernel may be writing there is beyond the record's length
             // and is not looked at.
             *byte = unsafe { self.map.as_ptr().add(place).read_volatile() };
@@ -140,14 +164,17 @@ impl Ring {
     }
 }
 
-/// Reads the start of one record.
-///
-/// `perf_event_header` is kind (4), misc (2), size (2); a sample with raw data
-/// goes on with the data's length (4) and the data.
+/// `perf_event_header` is kind (4), misc (2), size (2); a sample with thread and
+/// raw data goes on with process (4), thread (4), the data's length (4) and the
+/// data.
 pub fn deliver(record: &[u8; RECORD], each: &mut impl FnMut(Record<'_>)) {
     let Some((kind, rest)) = record.split_first_chunk::<4>() else { return };
     match u32::from_ne_bytes(*kind) {
-        PERF_RECORD_SAMPLE => each(Record::Sample(rest.get(8..).unwrap_or_default())),
+        PERF_RECORD_SAMPLE => {
+            let thread = rest.get(8..).and_then(|rest| rest.first_chunk().copied());
+            let thread = thread.map_or(0, u32::from_ne_bytes);
+            each(Record::Sample(thread, rest.get(16..).unwrap_or_default()));
+        }
         PERF_RECORD_LOST => each(Record::Lost),
         _ => {}
     }
@@ -162,21 +189,21 @@ impl AsRawFd for Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: exactly what `open` mapped, and nothing refers to it any more.
-        let unmapped = unsafe { mm::munmap(self.map.as_ptr().cast(), 2 * self.page) };
+        let unmapped = unsafe { mm::munmap(self.map.as_ptr().cast(), (1 + PAGES) * self.page) };
         if let Err(error) = unmapped {
             tracing::debug!(%error, "perf ring not unmapped");
         }
     }
 }
 
-fn open(cpu: i32, id: u16, filter: &str) -> io::Result<OwnedFd> {
+fn open(cpu: i32, event: &Event) -> io::Result<OwnedFd> {
     let attributes = Attributes {
         kind: PERF_TYPE_TRACEPOINT,
         size: 64,
-        config: u64::from(id),
+        config: u64::from(event.id),
         sample_period: 1,
-        sample_type: PERF_SAMPLE_RAW,
-        wakeup_events: 1,
+        sample_type: PERF_SAMPLE_TID | PERF_SAMPLE_RAW,
+        wakeup_events: u32::from(event.wakes == Wakes::Yes),
         ..Attributes::default()
     };
     // SAFETY: `attributes` is valid for the call and its `size` field tells its
@@ -196,9 +223,11 @@ fn open(cpu: i32, id: u16, filter: &str) -> io::Result<OwnedFd> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the kernel has just given us this descriptor.
-    let event = unsafe { OwnedFd::from_raw_fd(fd) };
-    set_filter(&event, filter)?;
-    Ok(event)
+    let opened = unsafe { OwnedFd::from_raw_fd(fd) };
+    if !event.filter.is_empty() {
+        set_filter(&opened, &event.filter)?;
+    }
+    Ok(opened)
 }
 
 /// `PERF_EVENT_IOC_SET_FILTER`, `_IOW('$', 6, char *)`.

@@ -68,20 +68,25 @@ impl Daemon {
     }
 
     pub async fn start_with(arguments: &[&str]) -> Self {
-        Self::start_as(arguments, tempfile::tempdir().expect("folder")).await
+        Self::start_as("--debug", arguments, tempfile::tempdir().expect("folder")).await
+    }
+
+    /// Without its remarks, which cost what is to be measured.
+    pub async fn start_quietly() -> Self {
+        Self::start_as("--debug=false", &[], tempfile::tempdir().expect("folder")).await
     }
 
     pub async fn start_in(folder: TempDir) -> Self {
-        Self::start_as(&[], folder).await
+        Self::start_as("--debug", &[], folder).await
     }
 
     /// Returns when the daemon says that it is ready, as to systemd.
-    async fn start_as(arguments: &[&str], folder: TempDir) -> Self {
+    async fn start_as(debug: &str, arguments: &[&str], folder: TempDir) -> Self {
         let ready = folder.path().join("notify.sock");
         let _ = std::fs::remove_file(&ready);
         let notified = UnixDatagram::bind(&ready).expect("notify socket");
         let child = Command::new(env!("CARGO_BIN_EXE_nixvm-guestagent"))
-            .args(["--debug", "daemon", "--runtime-dir"])
+            .args([debug, "daemon", "--runtime-dir"])
             .arg(folder.path().join("run"))
             .arg("--socket-path")
             .arg(folder.path().join("ga.sock"))
@@ -99,6 +104,10 @@ impl Daemon {
 
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("ga.sock")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub async fn client(&self) -> Client {
