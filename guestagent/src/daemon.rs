@@ -1,22 +1,24 @@
-//! The life of the daemon: listen, watch, serve, stop within a few seconds.
+//! The life of the daemon: listen, watch, serve, stop within two seconds.
 
-use crate::cli::Settings;
-use crate::listen::{Endpoint, ListenError};
+use crate::listen::ListenError;
 use crate::port::{store::Store, table::Table};
 use crate::rpc::Agent;
-use crate::server;
+use crate::settings::Settings;
 use crate::watch::{self, sock_diag::SockDiag};
-use sd_notify::NotifyState;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// More than any task's own grace; what is left then ends with the process.
-const GRACE: Duration = Duration::from_secs(4);
+mod listeners;
+mod manager;
+
+/// The whole of a stop, tunnels' and connections' own grace included: what is
+/// left then ends with the process.
+const GRACE: Duration = Duration::from_millis(1900);
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -26,20 +28,21 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(stop_on_signal(stop.clone())?);
-    let folder = &settings.runtime_dir;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(folder)
-        .map_err(|source| DaemonError::Folder { folder: folder.clone(), source })?;
-    let endpoint = Endpoint::open(&settings.address)?;
+    make_folder(&settings.runtime_dir)?;
+    let listeners = listeners::open(&settings.addresses, settings.socket_owner)?;
     let agent = start(&settings, &tasks, &stop)?;
-    tracing::info!(address = %settings.address, version = env!("CARGO_PKG_VERSION"), "listening");
-    tell_systemd(NotifyState::Ready);
-    server::serve(&endpoint, agent, &tasks, &stop).await;
-    tell_systemd(NotifyState::Stopping);
+    for listener in listeners {
+        tasks.spawn(listener.serve(agent.clone(), tasks.clone(), stop.clone()));
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
+    manager::keep_informed(&stop).await;
     finish(&tasks).await;
     Ok(())
+}
+
+fn make_folder(folder: &Path) -> Result<(), DaemonError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    made.map_err(|source| DaemonError::Folder { folder: folder.to_owned(), source })
 }
 
 /// Starts the tasks that know the ports and what the host was told of them.
@@ -83,12 +86,6 @@ async fn finish(tasks: &TaskTracker) {
     }
 }
 
-fn tell_systemd(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "service manager not told");
-    }
-}
-
 /// Why the daemon did not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
@@ -100,7 +97,7 @@ pub enum DaemonError {
         /// Why.
         source: io::Error,
     },
-    /// The listener.
+    /// No listener at all.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The list of sockets.

@@ -14,11 +14,13 @@ pub mod cli;
 pub mod daemon;
 pub mod duration;
 pub mod http2;
+pub mod install;
 pub mod listen;
 pub mod port;
 pub mod report;
 pub mod rpc;
 pub mod server;
+pub mod settings;
 pub mod tunnel;
 pub mod watch;
 

@@ -6,7 +6,7 @@
 //! every other call, the host's ping included.
 
 use crate::http2::stream::Http2Stream;
-use crate::listen::{Endpoint, Stream};
+use crate::listen::{Endpoint, Peer, Stream};
 use crate::proto::guest_service_server::{GuestService, GuestServiceServer};
 use hyper::rt::Executor;
 use hyper::server::conn::http2::Builder;
@@ -41,9 +41,9 @@ pub async fn serve<S: GuestService + Clone>(
 ) {
     while let Some(accepted) = stop.run_until_cancelled(endpoint.accept()).await {
         match accepted {
-            Ok(stream) => {
-                let connection = connection(stream, service.clone(), tasks.clone(), stop.clone());
-                tasks.spawn(connection);
+            Ok((stream, peer)) => {
+                let service = service.clone();
+                tasks.spawn(connection(stream, peer, service, tasks.clone(), stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "connection not accepted");
@@ -55,11 +55,12 @@ pub async fn serve<S: GuestService + Clone>(
 
 async fn connection<S: GuestService>(
     stream: Stream,
+    peer: Peer,
     service: S,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
-    tracing::info!("host connected");
+    tracing::info!(%peer, "host connected");
     let io = TokioIo::new(Http2Stream::new(stream));
     let service = TowerToHyperService::new(GuestServiceServer::new(service));
     let mut connection = pin!(builder(Owned(tasks)).serve_connection(io, service));

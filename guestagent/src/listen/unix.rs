@@ -1,17 +1,20 @@
 //! The Unix socket: for root and its owner, from its first moment.
 
+use super::Peer;
 use rustix::fs::Mode;
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
 
-/// A listener whose socket file goes away with it.
+/// A listener.
 #[derive(Debug)]
 pub struct UnixEndpoint {
     listener: UnixListener,
-    path: PathBuf,
     owner: u32,
+    /// The file that goes away with it; none if systemd made the socket.
+    path: Option<PathBuf>,
 }
 
 impl UnixEndpoint {
@@ -26,22 +29,36 @@ impl UnixEndpoint {
         let before = rustix::process::umask(Mode::from_raw_mode(0o177));
         let bound = UnixListener::bind(path);
         rustix::process::umask(before);
-        let endpoint = Self { listener: bound?, path: path.to_owned(), owner };
+        let endpoint = Self { listener: bound?, owner, path: Some(path.to_owned()) };
         std::os::unix::fs::chown(path, Some(owner), None)?;
         Ok(endpoint)
+    }
+
+    /// Takes a socket that listens already and does not block. Its file, mode
+    /// and owner are whoever's made it.
+    pub(super) fn inherited(socket: OwnedFd, owner: u32) -> io::Result<Self> {
+        let listener = UnixListener::from_std(socket.into())?;
+        Ok(Self { listener, owner, path: None })
+    }
+
+    /// Where it listens, unless that has no name in the file system.
+    pub(super) fn place(&self) -> io::Result<Option<PathBuf>> {
+        Ok(self.listener.local_addr()?.as_pathname().map(Path::to_owned))
     }
 
     /// The next connection of root or the owner.
     ///
     /// # Errors
     /// As of `accept(2)`.
-    pub async fn accept(&self) -> io::Result<UnixStream> {
+    pub async fn accept(&self) -> io::Result<(UnixStream, Peer)> {
         loop {
             let (stream, _) = self.listener.accept().await?;
             // The mode of the file keeps others out already; this also holds
             // for whoever got hold of the socket before a change of owner.
             match stream.peer_cred() {
-                Ok(peer) if peer.uid() == 0 || peer.uid() == self.owner => return Ok(stream),
+                Ok(peer) if peer.uid() == 0 || peer.uid() == self.owner => {
+                    return Ok((stream, Peer::user(peer.uid())));
+                }
                 Ok(peer) => tracing::warn!(uid = peer.uid(), "connection of another user refused"),
                 Err(error) => tracing::warn!(%error, "connection of an unknown user refused"),
             }
@@ -51,8 +68,9 @@ impl UnixEndpoint {
 
 impl Drop for UnixEndpoint {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::debug!(path = %self.path.display(), %error, "socket not removed");
+        let Some(path) = &self.path else { return };
+        if let Err(error) = std::fs::remove_file(path) {
+            tracing::debug!(path = %path.display(), %error, "socket not removed");
         }
     }
 }
