@@ -135,3 +135,6 @@ impl AsyncWrite for VirtioStream {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests;
