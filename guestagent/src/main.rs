@@ -46,7 +46,9 @@ fn log(debug: bool) {
 
 fn serve(arguments: Daemon) -> Result<ExitCode, Box<dyn Error>> {
     let (file, findings) = file::read(arguments.config.as_deref())?;
-    findings.iter().for_each(|finding| tracing::warn!("{finding}"));
+    for finding in findings {
+        tracing::warn!("{finding}");
+    }
     let settings = arguments.settings(|name| std::env::var(name).ok(), file)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(daemon::run(settings));

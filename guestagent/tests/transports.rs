@@ -51,7 +51,7 @@ async fn next(notified: &UnixDatagram) -> String {
     String::from_utf8_lossy(&message[..length]).into_owned()
 }
 
-/// GetInfo over this socket.
+/// `GetInfo` over this socket.
 async fn answers(socket: &Path) -> bool {
     let connected = support::connect(socket).await;
     let Ok(mut client) = connected else { return false };

@@ -73,7 +73,7 @@ impl VirtioEndpoint {
                 line.port = Some(appearance::open(&self.path).await?);
             }
             match line.begin().await {
-                Ok(early) => return Ok((VirtioStream::new(line, early), self.peer.clone())),
+                Ok(early) => return Ok((VirtioStream::new(line, &early), self.peer.clone())),
                 Err(error) => {
                     tracing::warn!(path = %self.path.display(), %error, "virtio port lost");
                     *line = Line::default();
@@ -111,15 +111,13 @@ async fn wait(port: &Port, resync: &mut Resync) -> io::Result<()> {
     if !resync.is_lost() {
         return port.changed().await;
     }
-    match tokio::time::timeout(SILENCE, port.changed()).await {
-        Ok(changed) => changed,
-        Err(_) => {
-            tracing::info!("the host goes on with a session that is over: told to begin anew");
-            resync.forgive();
-            match port.write(&GOAWAY) {
-                Ok(_) | Err(Errno::WOULDBLOCK) => Ok(()),
-                Err(error) => Err(error.into()),
-            }
-        }
+    if let Ok(changed) = tokio::time::timeout(SILENCE, port.changed()).await {
+        return changed;
+    }
+    tracing::info!("the host goes on with a session that is over: told to begin anew");
+    resync.forgive();
+    match port.write(&GOAWAY) {
+        Ok(_) | Err(Errno::WOULDBLOCK) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

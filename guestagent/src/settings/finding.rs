@@ -55,8 +55,7 @@ impl<'a> Findings<'a> {
 
     /// Adds one about what begins at this byte of the text.
     pub fn add(&mut self, level: Level, at: usize, key: &str, message: String, hint: &str) {
-        let before = self.text.as_bytes().get(..at).unwrap_or(self.text.as_bytes());
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = self.text.get(..at).unwrap_or(self.text).split('\n').count();
         let (file, key, hint) = (self.file.to_owned(), key.to_owned(), hint.to_owned());
         self.found.push(Finding { level, file, line, key, message, hint });
     }

@@ -27,18 +27,16 @@ impl<'i> Table<'i> {
 
     /// A table in it; an empty one if there is none.
     pub fn table(&mut self, name: &'static str, findings: &mut Findings<'_>) -> Self {
-        let entries = match self.entries.remove(name).map(|entry| (entry.span().start, entry)) {
-            None => DeTable::default(),
-            Some((at, entry)) => match entry.into_inner() {
-                DeValue::Table(entries) => entries,
-                _ => {
-                    let hint = format!("write [{name}] on a line of its own");
-                    findings.add(Level::Error, at, name, "it is no table".into(), &hint);
-                    DeTable::default()
-                }
-            },
+        let Some(entry) = self.entries.remove(name) else {
+            return Self { name, entries: DeTable::default() };
         };
-        Self { name, entries }
+        let at = entry.span().start;
+        if let DeValue::Table(entries) = entry.into_inner() {
+            return Self { name, entries };
+        }
+        let hint = format!("write [{name}] on a line of its own");
+        findings.add(Level::Error, at, name, "it is no table".into(), &hint);
+        Self { name, entries: DeTable::default() }
     }
 
     /// Whether there is such a key.

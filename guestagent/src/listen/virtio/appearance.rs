@@ -84,7 +84,7 @@ impl Watch {
         let mut ready = self.0.readable().await?;
         // All of them: one attempt answers them together.
         let mut buffer = [MaybeUninit::uninit(); 4096];
-        while matches!(inotify::Reader::new(self.0.get_ref(), &mut buffer).next(), Ok(_)) {}
+        while inotify::Reader::new(self.0.get_ref(), &mut buffer).next().is_ok() {}
         ready.clear_ready();
         Ok(())
     }

@@ -23,7 +23,7 @@ pub struct VirtioStream {
 }
 
 impl VirtioStream {
-    pub(super) fn new(line: OwnedMutexGuard<Line>, early: Vec<u8>) -> Self {
+    pub(super) fn new(line: OwnedMutexGuard<Line>, early: &[u8]) -> Self {
         let mut stream = Self { line, early: Vec::new(), frames: Frames::default(), over: false };
         let (preface, rest) = early.split_at(PREFACE.len().min(early.len()));
         let ours = stream.divide(rest);
