@@ -52,7 +52,7 @@ const PACKAGES: &[&str] = &[
 
 /// What is installed beyond that where cloud-init does the work. `iptables` and `rsync` are what Lima
 /// would download while it boots; the rest is in every image of Debian for clouds.
-const CLOUD_INIT: &[&str] = &["apt", "cloud-init", "iptables", "rsync", "systemd-resolved"];
+const CLOUD_INIT: &[&str] = &["apt", "cloud-init", "iptables", "rsync"];
 
 /// What is never unpacked, to keep the image small and the boot short: documentation, and modules
 /// for hardware that QEMU does not have or that only slow an emulated boot down (KVM in the guest).
