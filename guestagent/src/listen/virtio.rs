@@ -85,39 +85,56 @@ impl VirtioEndpoint {
 
 impl Line {
     /// Reads until a session begins; gives its first bytes.
+    ///
+    /// The kernel passes data on before it has taken note that the host is there
+    /// again. Until then nothing can be sent, so the session waits for that.
     async fn begin(&mut self) -> io::Result<Vec<u8>> {
         let Self { port: Some(port), resync } = self else { return Err(Errno::NODEV.into()) };
-        let mut buffer = [0; CHUNK];
         loop {
-            if let Some(early) = resync.begun() {
-                return Ok(early);
+            drain(port, resync)?;
+            let present = !port.is_hung_up();
+            if present && resync.has_begun() {
+                return Ok(resync.begun());
             }
-            match port.read(&mut buffer) {
-                Ok(0) => {
-                    resync.reset();
-                    port.changed().await?;
-                }
-                Ok(length) => resync.feed(buffer.get(..length).unwrap_or_default()),
-                Err(Errno::WOULDBLOCK) => wait(port, resync).await?,
-                Err(error) => return Err(error.into()),
+            if !resync.is_lost() && !resync.has_begun() {
+                port.changed().await?;
+            } else if let Ok(changed) = tokio::time::timeout(SILENCE, port.changed()).await {
+                changed?;
+            } else if present {
+                expel(port, resync)?;
+            } else {
+                // It began and was gone before it could be answered.
+                resync.reset();
             }
         }
     }
 }
 
-/// Waits for bytes. A host that waits too, in a session of which we know
-/// nothing (this program was restarted), would do so for ever: it is told.
-async fn wait(port: &Port, resync: &mut Resync) -> io::Result<()> {
-    if !resync.is_lost() {
-        return port.changed().await;
+/// Reads what is there.
+fn drain(port: &Port, resync: &mut Resync) -> rustix::io::Result<()> {
+    let mut buffer = [0; CHUNK];
+    while !resync.is_full() {
+        match port.read(&mut buffer) {
+            // Nobody is there: what comes next is a beginning.
+            Ok(0) => {
+                resync.forget();
+                break;
+            }
+            Ok(length) => resync.feed(buffer.get(..length).unwrap_or_default()),
+            Err(Errno::WOULDBLOCK) => break,
+            Err(error) => return Err(error),
+        }
     }
-    if let Ok(changed) = tokio::time::timeout(SILENCE, port.changed()).await {
-        return changed;
-    }
+    Ok(())
+}
+
+/// A host that is silent in the middle of a session of which we know nothing
+/// (this program was restarted) would wait for ever: it is told.
+fn expel(port: &Port, resync: &mut Resync) -> rustix::io::Result<()> {
     tracing::info!("the host goes on with a session that is over: told to begin anew");
-    resync.forgive();
+    resync.forget();
     match port.write(&GOAWAY) {
         Ok(_) | Err(Errno::WOULDBLOCK) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }

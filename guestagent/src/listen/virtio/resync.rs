@@ -7,6 +7,9 @@ pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// of type 7 on stream 0; no stream was processed, no error.
 pub const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
+/// More than a host sends before it hears of us.
+const FULL: usize = 64 * 1024;
+
 /// Looks for the preface, across the borders of reads.
 #[derive(Debug, Default)]
 pub struct Resync {
@@ -39,9 +42,20 @@ impl Resync {
         (0..=longest).rev().find(starts).unwrap_or(0)
     }
 
-    /// The first bytes of a session, from the preface on, if one has begun.
-    pub fn begun(&mut self) -> Option<Vec<u8>> {
-        self.found.then(|| std::mem::take(self).bytes)
+    /// Whether a session has begun.
+    pub fn has_begun(&self) -> bool {
+        self.found
+    }
+
+    /// Whether it should go on before more is read.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= FULL
+    }
+
+    /// The first bytes of a session, from the preface on. What comes next is
+    /// not looked at until it is over.
+    pub fn begun(&mut self) -> Vec<u8> {
+        std::mem::take(self).bytes
     }
 
     /// Whether bytes came that belong to no session.
@@ -49,12 +63,14 @@ impl Resync {
         self.lost
     }
 
-    /// Goes on as if they had not.
-    pub fn forgive(&mut self) {
-        self.lost = false;
+    /// Forgets what came so far, unless a session has begun with it.
+    pub fn forget(&mut self) {
+        if !self.found {
+            self.reset();
+        }
     }
 
-    /// Nobody is there any more: what comes next is a beginning.
+    /// Forgets all.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
@@ -67,8 +83,11 @@ mod tests {
 
     fn session(parts: &[&[u8]]) -> (Option<Vec<u8>>, bool) {
         let mut resync = Resync::default();
-        parts.iter().for_each(|part| resync.feed(part));
-        (resync.begun(), resync.is_lost())
+        for part in parts {
+            resync.feed(part);
+        }
+        let lost = resync.is_lost();
+        (resync.has_begun().then(|| resync.begun()), lost)
     }
 
     #[test]
@@ -92,8 +111,8 @@ mod tests {
         #[test]
         fn little_is_kept_of_what_is_discarded(parts in prop::collection::vec(any::<Vec<u8>>(), 0..9)) {
             let mut resync = Resync::default();
-            for part in parts {
-                resync.feed(&part);
+            for part in &parts {
+                resync.feed(part);
                 prop_assert!(resync.bytes.len() < PREFACE.len());
             }
         }

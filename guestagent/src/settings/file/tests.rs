@@ -71,9 +71,9 @@ sync = "no"
 fn line_that_is_no_toml_loses_itself() {
     let file = findings(
         "[tunnel]\nowner = \ndeny = [\"tcp *:22\"]\n",
-        &expect![[r#"
+        &expect![[r"
             ga.toml:2: error: string values must be quoted, expected literal string; see https://toml.io for how values are written
-        "#]],
+        "]],
     );
     assert_eq!(file.tunnel.deny, ["tcp *:22"]);
 }
