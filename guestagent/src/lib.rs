@@ -12,16 +12,19 @@
 
 pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod daemon;
 pub mod duration;
 pub mod file_events;
 pub mod grpc;
 pub mod http2;
+pub mod install;
 pub mod listen;
 pub mod port;
 pub mod report;
 pub mod rpc;
 pub mod server;
+pub mod settings;
 pub mod tunnel;
 pub mod watch;
 

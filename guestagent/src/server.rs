@@ -29,9 +29,9 @@ pub async fn serve(endpoint: &Endpoint, agent: Rc<Agent>) {
             Ok(_) if Rc::strong_count(&open) > CONNECTIONS => {
                 tracing::warn!(CONNECTIONS, "connection refused: too many are open");
             }
-            Ok(stream) => {
-                tracing::info!("host connected");
-                let connection = Connection::new(stream, agent.clone(), None);
+            Ok((stream, peer)) => {
+                tracing::info!(%peer, "host connected");
+                let connection = Connection::new(stream, agent.clone(), peer);
                 let open = open.clone();
                 agent.tasks.spawn_local(async move {
                     connection.run().await;

@@ -12,6 +12,8 @@
 //! stream's window.
 
 use crate::grpc::Status;
+use crate::listen::Peer;
+use crate::report::publisher::{Counted, Publisher};
 use crate::server::wire::{Body, Turn, Wire};
 use decode::{Decoder, Handshake};
 use encode::Encoder;
@@ -29,6 +31,7 @@ mod dial;
 mod download;
 mod encode;
 mod linger;
+pub mod lists;
 mod owner;
 pub mod policy;
 mod socket;
@@ -46,7 +49,7 @@ const SILENCE: Duration = Duration::from_secs(90);
 #[derive(Debug)]
 pub struct Tunnel {
     policy: Rc<Policy>,
-    peer: Option<u32>,
+    peer: Peer,
     decoder: Decoder,
     encoder: Encoder,
     state: State,
@@ -58,6 +61,9 @@ pub struct Tunnel {
     finished: bool,
     /// The program has sent all.
     closed: bool,
+    publisher: Publisher,
+    /// Counts it as open once it is dialled.
+    counted: Option<Counted>,
     /// Datagrams for the host that wait for its windows.
     answer: Body,
     active: Instant,
@@ -73,7 +79,7 @@ enum State {
 impl Tunnel {
     /// A tunnel whose first message is yet to come. `peer` is the user who
     /// asks, where that is not the host.
-    pub fn new(policy: Rc<Policy>, peer: Option<u32>) -> Self {
+    pub fn new(policy: Rc<Policy>, publisher: Publisher, peer: Peer) -> Self {
         Self {
             policy,
             peer,
@@ -84,6 +90,8 @@ impl Tunnel {
             ended: false,
             finished: false,
             closed: false,
+            publisher,
+            counted: None,
             answer: Body::default(),
             active: Instant::now(),
         }
@@ -115,8 +123,14 @@ impl Tunnel {
 
     fn greet(&mut self) -> Result<(), Status> {
         let wanted = self.decoder.handshake()?;
-        let dialled = self.policy.dial(self.peer, &wanted);
-        let socket = dialled.map_err(|error| Status::from(&error))?;
+        let dialled = self.policy.dial(&self.peer, &wanted);
+        let socket = dialled.map_err(|error| {
+            if error.is_refusal() {
+                self.publisher.refused();
+            }
+            Status::from(&error)
+        })?;
+        self.counted = Some(self.publisher.tunnel());
         self.encoder = Encoder::new(&wanted.id);
         self.state = State::Connecting(socket, wanted, Instant::now() + DIAL);
         Ok(())

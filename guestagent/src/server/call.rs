@@ -2,6 +2,7 @@
 
 use super::wire::{Body, Turn, Wire};
 use crate::grpc::{self, Code, Collector, Status};
+use crate::listen::Peer;
 use crate::proto::{Event, Inotify, TimeSyncRequest};
 use crate::rpc::{Agent, Method};
 use crate::tunnel::{Linger, Tunnel};
@@ -55,8 +56,8 @@ pub struct Unary {
 }
 
 impl Call {
-    /// The call of a method; `peer` is the user who asks, if not the host.
-    pub fn new(method: Option<Method>, agent: &Rc<Agent>, peer: Option<u32>) -> Self {
+    /// The call of a method; `peer` is who asks.
+    pub fn new(method: Option<Method>, agent: &Rc<Agent>, peer: &Peer) -> Self {
         let (request, answer) = (Collector::default(), Body::default());
         match method {
             Some(method @ (Method::Info | Method::Time)) => {
@@ -67,7 +68,10 @@ impl Call {
                 Self::Events(Events { agent: agent.clone(), events: None, answer })
             }
             Some(Method::FileEvents) => Self::FileEvents(agent.clone(), request, End::Ahead),
-            Some(Method::Tunnel) => Self::Tunnel(Box::new(Tunnel::new(agent.policy.clone(), peer))),
+            Some(Method::Tunnel) => {
+                let (policy, publisher) = (agent.policy.clone(), agent.publisher.clone());
+                Self::Tunnel(Box::new(Tunnel::new(policy, publisher, peer.clone())))
+            }
             None => Self::Refused(Status::new(Code::Unimplemented, "unknown method")),
         }
     }

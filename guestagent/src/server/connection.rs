@@ -11,6 +11,7 @@ use super::ready::{CallWaker, Ready};
 use super::timers::Timers;
 use super::wire::Wire;
 use crate::http2::session::Session;
+use crate::listen::Peer;
 use crate::rpc::Agent;
 use crate::tunnel::Linger;
 use std::collections::{HashMap, VecDeque};
@@ -48,7 +49,7 @@ const OWN: u32 = 0;
 pub struct Connection<T> {
     io: Pin<Box<T>>,
     agent: Rc<Agent>,
-    peer: Option<u32>,
+    peer: Peer,
     inbox: Vec<u8>,
     filled: usize,
     pieces: Pieces,
@@ -101,7 +102,7 @@ enum Phase {
 impl<T: AsyncRead + AsyncWrite> Connection<T> {
     /// A connection that has just been accepted. `peer` is the user who asks,
     /// where that is not the host.
-    pub fn new(io: T, agent: Rc<Agent>, peer: Option<u32>) -> Self {
+    pub fn new(io: T, agent: Rc<Agent>, peer: Peer) -> Self {
         let mut control = Vec::new();
         let session = Session::new(STREAMS, &mut control);
         let mut timers = Timers::default();

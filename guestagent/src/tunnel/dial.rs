@@ -6,6 +6,7 @@
 //! the kernel decides that, since it is the owner who connects.
 
 use super::decode::Handshake;
+use super::lists;
 use super::owner::Owner;
 use super::socket::{Kind, Socket};
 use crate::grpc::{Code, Status};
@@ -38,7 +39,7 @@ impl Target {
             "tcp" | "tcp4" | "tcp6" => Ok(Self::Tcp(address()?)),
             "udp" | "udp4" | "udp6" => Ok(Self::Udp(address()?)),
             // An abstract name (`@name`) has no owner and no mode to keep to.
-            "unix" if target.starts_with('/') => Ok(Self::Unix(target.into())),
+            "unix" if lists::plain(target) => Ok(Self::Unix(target.into())),
             "unix" => Err(DialError::Path(target.into())),
             _ => Err(DialError::Protocol(protocol.into())),
         }
@@ -131,7 +132,7 @@ pub enum DialError {
     #[error("dial: {0:?} is not an IP address with a port")]
     Address(String),
     /// Not a path.
-    #[error("dial: {0:?} is not an absolute path of a socket")]
+    #[error("dial: {0:?} is not an absolute path without ..")]
     Path(String),
     /// A rule, or no owner to dial for.
     #[error("dial {target}: {reason}")]
@@ -155,6 +156,13 @@ pub enum DialError {
         /// What the kernel says.
         source: io::Error,
     },
+}
+
+impl DialError {
+    /// Whether the agent would not, where another might have.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Protocol(_) | Self::Denied { .. } | Self::Path(_))
+    }
 }
 
 impl From<&DialError> for Status {
@@ -181,7 +189,7 @@ mod tests {
             ("tcp6", "[::1]:80", Ok("tcp [::1]:80")),
             ("udp", "0.0.0.0:53", Ok("udp 0.0.0.0:53")),
             ("unix", "/run/user/501/x", Ok("unix /run/user/501/x")),
-            ("unix", "@abstract", Err("dial: \"@abstract\" is not an absolute path of a socket")),
+            ("unix", "@abstract", Err("dial: \"@abstract\" is not an absolute path without ..")),
             (
                 "unixgram",
                 "/x",

@@ -42,6 +42,16 @@ impl Owner {
         Ok(Self::in_files(uid, &passwd, &group))
     }
 
+    /// The number of a user by name, if the account files have it.
+    ///
+    /// # Errors
+    /// As of [`Owner::find`].
+    pub fn uid_of(name: &str, etc: &Path) -> io::Result<Option<u32>> {
+        let (passwd, _) = files(etc)?;
+        let user = lines(&passwd).find(|fields| fields.first() == Some(&name));
+        Ok(user.and_then(|fields| fields.get(2)?.parse().ok()))
+    }
+
     /// The user that owns nothing.
     ///
     /// # Errors

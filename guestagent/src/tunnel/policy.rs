@@ -7,8 +7,11 @@
 
 use super::decode::Handshake;
 use super::dial::{self, DialError, Target};
+use super::lists::Lists;
 use super::owner::Owner;
 use super::socket::Socket;
+use crate::listen::Peer;
+use crate::settings::Tunnel;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
@@ -24,7 +27,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What holds for all tunnels of an agent.
 #[derive(Debug)]
 pub struct Policy {
-    owner: Option<u32>,
+    /// A name or a number.
+    owner: Option<String>,
+    lists: Lists,
     etc: PathBuf,
     lima_env: PathBuf,
     known: RefCell<Known>,
@@ -35,33 +40,51 @@ pub struct Policy {
 struct Known {
     looked: Option<Instant>,
     stamps: [Stamp; 3],
-    lima_uid: Option<u32>,
+    /// Whom to dial for when the peer is not a user.
+    owner: Option<u32>,
     owners: HashMap<Option<u32>, Owner>,
 }
 
 type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl Policy {
-    /// For an agent whose owner is named; root is none.
-    pub fn new(owner: Option<u32>) -> Self {
+    /// For an agent whose owner the command line names, if it is not 0, and
+    /// else the settings.
+    pub fn new(socket_owner: u32, settings: &Tunnel) -> Self {
+        let flag = (socket_owner != 0).then(|| socket_owner.to_string());
         Self {
-            owner: owner.filter(|uid| *uid != 0),
+            owner: flag.or_else(|| settings.owner.clone()),
+            lists: Lists::new(&settings.allow, &settings.deny).0,
             etc: "/etc".into(),
             lima_env: LIMA_ENV.into(),
             known: RefCell::default(),
         }
     }
 
-    /// Begins to connect to what the host named. `peer` is the user who asks,
-    /// where that is not the host.
+    /// Begins to connect to what the peer named. What is refused is logged.
     ///
     /// # Errors
     /// Not allowed, no such target, or nobody there.
-    pub fn dial(&self, peer: Option<u32>, wanted: &Handshake) -> Result<Socket, DialError> {
-        let target = Target::parse(&wanted.protocol, &wanted.target)?;
+    pub fn dial(&self, peer: &Peer, wanted: &Handshake) -> Result<Socket, DialError> {
         self.look();
-        let lima_uid = self.known.borrow().lima_uid;
-        let uid = peer.filter(|uid| *uid != 0).or(self.owner).or(lima_uid);
+        let uid = peer.owner.or(self.known.borrow().owner);
+        self.try_dial(uid, wanted).inspect_err(|reason| {
+            if reason.is_refusal() {
+                let owner = uid.map_or_else(|| "nobody".into(), |uid| uid.to_string());
+                let Handshake { protocol, target, .. } = wanted;
+                tracing::warn!(%peer, owner, protocol, target, %reason, "dial refused");
+            } else {
+                let target = &wanted.target;
+                tracing::debug!(%peer, target, %reason, "tunnel not connected");
+            }
+        })
+    }
+
+    fn try_dial(&self, uid: Option<u32>, wanted: &Handshake) -> Result<Socket, DialError> {
+        let target = Target::parse(&wanted.protocol, &wanted.target)?;
+        if let Some(reason) = self.lists.refuse(&target) {
+            return Err(DialError::Denied { target: target.to_string(), reason });
+        }
         if let (None, Target::Unix(_)) = (uid, &target) {
             let reason = "no owner is known by whose rights it could be judged".into();
             return Err(DialError::Denied { target: target.to_string(), reason });
@@ -82,7 +105,10 @@ impl Policy {
         if known.stamps != stamps {
             known.owners.clear();
             known.stamps = stamps;
-            known.lima_uid = lima_uid(&self.lima_env);
+            known.owner = match self.owner.as_deref() {
+                Some(owner) => uid_of(owner, &self.etc),
+                None => lima_uid(&self.lima_env),
+            };
         }
     }
 
@@ -99,6 +125,17 @@ impl Policy {
         known.owners.insert(uid, owner.clone());
         Ok(owner)
     }
+}
+
+/// The number of a user; root owns nothing here, and is none.
+fn uid_of(owner: &str, etc: &Path) -> Option<u32> {
+    let number = owner.parse().ok().or_else(|| {
+        Owner::uid_of(owner, etc).unwrap_or_else(|error| {
+            tracing::warn!(owner, %error, "owner of the tunnels not found");
+            None
+        })
+    });
+    number.filter(|uid| *uid != 0)
 }
 
 fn stamp(path: &Path) -> Stamp {
@@ -119,8 +156,9 @@ fn lima_uid(path: &Path) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn policy(owner: Option<u32>, folder: &Path) -> Policy {
-        Policy { etc: folder.into(), lima_env: folder.join("lima.env"), ..Policy::new(owner) }
+    fn policy(owner: u32, folder: &Path) -> Policy {
+        let policy = Policy::new(owner, &Tunnel::default());
+        Policy { etc: folder.into(), lima_env: folder.join("lima.env"), ..policy }
     }
 
     #[test]
@@ -128,11 +166,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let wanted =
             Handshake { protocol: "unix".into(), target: "/run/x".into(), ..Handshake::default() };
-        for owner in [None, Some(0)] {
-            let refused = policy(owner, folder.path()).dial(Some(0), &wanted).expect_err("refused");
-            let expected = "dial unix /run/x: no owner is known by whose rights it could be judged";
-            assert_eq!(refused.to_string(), expected);
-        }
+        let refused = policy(0, folder.path()).dial(&Peer::user(0), &wanted).expect_err("refused");
+        let expected = "dial unix /run/x: no owner is known by whose rights it could be judged";
+        assert_eq!(refused.to_string(), expected);
     }
 
     #[test]
@@ -157,7 +193,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         std::fs::write(folder.path().join("passwd"), "me:x:501:20::/:/bin/sh\n").expect("passwd");
         std::fs::write(folder.path().join("group"), "docker:x:991:\n").expect("group");
-        let policy = policy(Some(501), folder.path());
+        let policy = policy(501, folder.path());
         policy.look();
         let before = policy.find(Some(501)).expect("user");
         std::fs::write(folder.path().join("group"), "docker:x:991:me\n").expect("group");
@@ -166,6 +202,30 @@ mod tests {
         policy.known.borrow_mut().looked = None;
         policy.look();
         assert_ne!(policy.find(Some(501)).expect("user"), before);
+    }
+
+    #[test]
+    fn the_flag_comes_before_the_settings_and_these_before_the_medium() {
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::write(folder.path().join("passwd"), "ada:x:1815:20::/:/bin/sh\n").expect("passwd");
+        std::fs::write(folder.path().join("lima.env"), "LIMA_CIDATA_UID=501\n").expect("env");
+        for (flag, setting, expected) in [
+            (7, Some("ada"), Some(7)),
+            (0, Some("ada"), Some(1815)),
+            (0, Some("42"), Some(42)),
+            (0, Some("nobody-there"), None),
+            (0, Some("0"), None),
+            (0, None, Some(501)),
+        ] {
+            let settings = Tunnel { owner: setting.map(Into::into), ..Tunnel::default() };
+            let policy = Policy {
+                etc: folder.path().into(),
+                lima_env: folder.path().join("lima.env"),
+                ..Policy::new(flag, &settings)
+            };
+            policy.look();
+            assert_eq!(policy.known.borrow().owner, expected, "{flag} {setting:?}");
+        }
     }
 
     /// Sockets that each one of two users may open, dialled for both by two
@@ -188,16 +248,16 @@ mod tests {
                     let runtime =
                         tokio::runtime::Builder::new_current_thread().enable_all().build();
                     let _entered = runtime.as_ref().expect("runtime").enter();
-                    let policy = Policy::new(None);
+                    let policy = Policy::new(0, &Tunnel::default());
                     let protocol = "unix".to_owned();
                     let target = path.display().to_string();
                     let wanted = Handshake { protocol, target, ..Handshake::default() };
                     for _ in 0..500 {
-                        let _socket = policy.dial(Some(uid), &wanted).expect("own socket");
+                        let _socket = policy.dial(&Peer::user(uid), &wanted).expect("own socket");
                         let (stream, _) = server.accept().expect("connection");
                         let seen = rustix::net::sockopt::socket_peercred(&stream).expect("peer");
                         assert_eq!(seen.uid.as_raw(), uid);
-                        let other = Some(if uid == 501 { 502 } else { 501 });
+                        let other = &Peer::user(if uid == 501 { 502 } else { 501 });
                         let refused = policy.dial(other, &wanted).expect_err("the other's socket");
                         assert!(refused.to_string().ends_with("permission denied"), "{refused}");
                     }

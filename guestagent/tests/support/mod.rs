@@ -10,7 +10,7 @@ use nixvm_guestagent::proto::{Event, TunnelMessage};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -111,14 +111,7 @@ impl Daemon {
     }
 
     pub async fn client(&self) -> Client {
-        let path = self.socket();
-        let connect = tower::service_fn(move |_| {
-            let path = path.clone();
-            async move { UnixStream::connect(path).await.map(TokioIo::new) }
-        });
-        let endpoint = Endpoint::from_static("http://guest");
-        let channel = endpoint.connect_with_connector(connect).await.expect("channel");
-        GuestServiceClient::new(channel)
+        connect(&self.socket()).await.expect("channel")
     }
 
     /// The most memory that it has had, in KiB.
@@ -148,6 +141,17 @@ impl Daemon {
         let empty = tempfile::tempdir().expect("folder");
         (status, std::mem::replace(&mut self.folder, empty))
     }
+}
+
+/// A client of the agent that listens on this socket.
+pub async fn connect(socket: &Path) -> Result<Client, tonic::transport::Error> {
+    let path = socket.to_owned();
+    let connect = tower::service_fn(move |_| {
+        let path = path.clone();
+        async move { UnixStream::connect(path).await.map(TokioIo::new) }
+    });
+    let endpoint = Endpoint::from_static("http://guest");
+    endpoint.connect_with_connector(connect).await.map(GuestServiceClient::new)
 }
 
 impl Drop for Daemon {

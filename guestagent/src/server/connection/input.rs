@@ -68,7 +68,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
                 let method = Method::of(&request.path).filter(|_| request.grpc);
                 let queue = CallWaker::new(&self.ready, stream);
                 let waker = Waker::from(queue.clone());
-                let call = Call::new(method, &self.agent, self.peer);
+                let call = Call::new(method, &self.agent, &self.peer);
                 let entry = Entry { call, queue, waker, answered: false, queued: false };
                 self.calls.insert(stream, entry);
                 self.enqueue(stream);
