@@ -62,22 +62,22 @@ async fn latency(name: &str, daemon: &Daemon) {
     let mut events = daemon.client().await.get_events(()).await.expect("events").into_inner();
     let [mut opened, mut closed, mut udp, mut gone] = [const { Vec::new() }; 4];
     while tokio::time::timeout(Duration::from_millis(200), events.message()).await.is_ok() {}
-    for port in 0..200 {
+    for port in 0..200_u16 {
         let start = Instant::now();
         let listener = TcpListener::bind(("127.0.0.1", 20_000 + port)).expect("port");
-        next(&mut events).await;
+        assert_eq!(next(&mut events).await, [format!("+tcp 127.0.0.1 {}", 20_000 + port)]);
         opened.push(start.elapsed());
         let start = Instant::now();
         drop(listener);
-        next(&mut events).await;
+        assert_eq!(next(&mut events).await, [format!("-tcp 127.0.0.1 {}", 20_000 + port)]);
         closed.push(start.elapsed());
         let start = Instant::now();
         let socket = UdpSocket::bind(("127.0.0.1", 20_000 + port)).expect("port");
-        next(&mut events).await;
+        assert_eq!(next(&mut events).await, [format!("+udp 127.0.0.1 {}", 20_000 + port)]);
         udp.push(start.elapsed());
         let start = Instant::now();
         drop(socket);
-        next(&mut events).await;
+        assert_eq!(next(&mut events).await, [format!("-udp 127.0.0.1 {}", 20_000 + port)]);
         gone.push(start.elapsed());
     }
     show(&format!("{name}: tcp opened"), opened);

@@ -71,6 +71,18 @@ pub enum Look {
     Ports(Vec<u16>),
 }
 
+/// What there is to say of a dump.
+#[derive(Clone, Copy, Debug)]
+pub struct Dumped {
+    /// Whether it has shown anything new.
+    pub changed: bool,
+    /// When it began.
+    pub begun: Instant,
+    /// The CPU's time that it took. Not the time of day: on a busy machine that
+    /// is mostly others' work, and would make us wait for it.
+    pub cost: Duration,
+}
+
 /// The dumps that are due, for both protocols.
 #[derive(Debug)]
 pub struct Schedule {
@@ -143,18 +155,11 @@ impl Schedule {
         Some(look)
     }
 
-    /// Takes note of what a dump has shown: which ports are there, whether
-    /// anything was new, and how long it took.
-    pub fn saw(
-        &mut self,
-        protocol: Protocol,
-        there: impl Fn(u16) -> bool,
-        changed: bool,
-        [start, now]: [Instant; 2],
-    ) {
-        self.queue(protocol).done(changed, now.saturating_duration_since(start), now);
+    /// Takes note of a dump, and of which ports are there by now.
+    pub fn saw(&mut self, protocol: Protocol, there: impl Fn(u16) -> bool, dumped: Dumped) {
+        self.queue(protocol).done(dumped);
         if protocol == Protocol::Tcp {
-            self.look_again(there, start);
+            self.look_again(there, dumped.begun);
         }
     }
 

@@ -4,7 +4,7 @@
 //! the host shows, and is tried again. "Cannot be read" is not "all gone".
 
 use super::rules::Rules;
-use super::schedule::{Hint, Hinted, Look, Schedule};
+use super::schedule::{Dumped, Hint, Hinted, Look, Schedule};
 use super::socket::{Autobound, Followed, Query, Socket};
 use super::{Protocol, Snapshot};
 use crate::watch::extra::Extras;
@@ -134,7 +134,7 @@ impl<D: Dump> Table<D> {
 
     /// Whether anything is different, the fault included.
     fn refresh(&mut self, protocol: Protocol, look: &Look) -> bool {
-        let start = Instant::now();
+        let (begun, before) = (Instant::now(), cpu_time());
         let listed = match protocol {
             Protocol::Tcp => self.list_tcp(look),
             Protocol::Udp => self.list_udp(),
@@ -145,7 +145,8 @@ impl<D: Dump> Table<D> {
             Ok(changed) => {
                 let healed = fault.take().is_some();
                 let there = |port| listens(&self.tcp, port);
-                self.schedule.saw(protocol, there, changed, [start, Instant::now()]);
+                let cost = cpu_time().saturating_sub(before);
+                self.schedule.saw(protocol, there, Dumped { changed, begun, cost });
                 healed || changed
             }
             Err(error) => {
@@ -210,6 +211,12 @@ impl<D: Dump> Table<D> {
             changed
         });
     }
+}
+
+/// What this thread has used until now.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 fn listens(sockets: &[Socket], port: u16) -> bool {

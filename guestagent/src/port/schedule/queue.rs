@@ -1,11 +1,11 @@
 //! The dumps of one protocol, and how fast they may follow each other.
 //!
-//! Each dump is a debt of [`GAP`], or four times what it took if that is more,
+//! Each dump is a debt of [`GAP`], or four times what it cost if that is more,
 //! which time pays off. Up to [`CREDIT`] of it is free: after a quiet moment a
 //! hint is served at once. Beyond that a dump waits, so that under a flood there
 //! is one a millisecond at most and never more than a quarter of one CPU's time.
 
-use super::Hinted;
+use super::{Dumped, Hinted};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -14,8 +14,10 @@ const GAP: Duration = Duration::from_millis(1);
 /// The debt that is free.
 const CREDIT: Duration = Duration::from_millis(64);
 /// How long news wait that are most likely not of our concern; fifty times what
-/// a dump takes if that is more.
+/// a dump costs if that is more.
 const SLOWLY: Duration = Duration::from_millis(100);
+/// More than a dump is believed to cost, so that no hint waits for seconds.
+const DEAREST: Duration = Duration::from_millis(50);
 /// The quickest repetition of dumps without hints.
 const QUICKEST: Duration = Duration::from_millis(100);
 
@@ -27,7 +29,7 @@ pub struct Queue {
     all: Option<Instant>,
     /// When the last debt will be paid off.
     paid: Instant,
-    took: Duration,
+    cost: Duration,
     hinted: Hinted,
     interval: Duration,
 }
@@ -36,7 +38,7 @@ impl Queue {
     /// Everything is to be looked at, now.
     pub fn new(hinted: Hinted, now: Instant) -> Self {
         let (due, all) = (None, Some(now));
-        Self { due, all, paid: now, took: Duration::ZERO, hinted, interval: QUICKEST }
+        Self { due, all, paid: now, cost: Duration::ZERO, hinted, interval: QUICKEST }
     }
 
     pub fn next(&self) -> Option<Instant> {
@@ -55,7 +57,7 @@ impl Queue {
 
     /// Asks for a look at everything that need not be soon.
     pub fn ask_slowly(&mut self, now: Instant) {
-        self.ask_all(now + SLOWLY.max(self.took * 50));
+        self.ask_all(now + SLOWLY.max(self.cost * 50));
     }
 
     /// Whether a look is due, and whether at everything. It counts as begun.
@@ -71,13 +73,13 @@ impl Queue {
         (due || all).then_some(all)
     }
 
-    /// Takes note of how long a look took, and whether it was worth it.
-    pub fn done(&mut self, changed: bool, took: Duration, now: Instant) {
-        self.took = took;
-        self.paid = self.paid.max(now) + GAP.max(took * 4);
+    /// Takes note of a dump.
+    pub fn done(&mut self, Dumped { changed, begun, cost }: Dumped) {
+        self.cost = cost.min(DEAREST);
+        self.paid = self.paid.max(begun) + GAP.max(self.cost * 4);
         if let Hinted::No(longest) = self.hinted {
             self.interval = if changed { QUICKEST } else { self.interval * 2 }.min(longest);
-            self.ask_all(now + self.interval);
+            self.ask_all(begun + self.interval);
         }
     }
 

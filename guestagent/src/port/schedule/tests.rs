@@ -2,16 +2,20 @@
 
 use super::*;
 
+fn dumped(begun: Instant, cost: Duration) -> Dumped {
+    Dumped { changed: false, begun, cost }
+}
+
 /// Runs every TCP dump that comes due until `end`, and says when and of what.
 fn looks(schedule: &mut Schedule, start: Instant, end: u64, there: &[u16]) -> Vec<(u128, Look)> {
     let mut at = Vec::new();
     while let Some(now) = schedule.next().filter(|t| *t <= start + Duration::from_millis(end)) {
         if let Some(look) = schedule.take(Protocol::Tcp, 1_000, now) {
             at.push(((now - start).as_micros(), look));
-            schedule.saw(Protocol::Tcp, |port| there.contains(&port), false, [now, now]);
+            schedule.saw(Protocol::Tcp, |port| there.contains(&port), dumped(now, Duration::ZERO));
         }
         if schedule.take(Protocol::Udp, 0, now).is_some() {
-            schedule.saw(Protocol::Udp, |_| false, false, [now, now]);
+            schedule.saw(Protocol::Udp, |_| false, dumped(now, Duration::ZERO));
         }
     }
     at
@@ -81,7 +85,7 @@ fn a_flood_is_one_dump_a_millisecond_and_a_quiet_hint_is_served_at_once() {
         schedule.note(Hint::Bound, now);
         if schedule.take(Protocol::Udp, 0, now).is_some() {
             count += 1;
-            schedule.saw(Protocol::Udp, |_| false, false, [now, now]);
+            schedule.saw(Protocol::Udp, |_| false, dumped(now, Duration::ZERO));
         }
     }
     assert!((1_060..=1_066).contains(&count), "{count}");
@@ -100,7 +104,7 @@ fn slow_dumps_take_a_quarter_of_the_time() {
         now = schedule.next().expect("asked").max(now);
         if schedule.take(Protocol::Udp, 0, now).is_some() {
             let took = Duration::from_millis(5);
-            schedule.saw(Protocol::Udp, |_| false, false, [now, now + took]);
+            schedule.saw(Protocol::Udp, |_| false, dumped(now, took));
             (now, busy) = (now + took, busy + took);
         }
     }
@@ -124,4 +128,14 @@ fn without_hints_the_pause_grows_to_the_longest() {
     let mut schedule = Schedule::new(no, Hinted::Yes, start);
     let at = dumps(&mut schedule, start, 3_500, &[]);
     assert_eq!(at, [0, 200_000, 600_000, 1_400_000, 2_400_000, 3_400_000]);
+}
+
+#[test]
+fn a_dump_that_was_dear_once_does_not_hold_up_the_next_for_long() {
+    let (mut schedule, start) = idle();
+    schedule.note(Hint::Bound, start);
+    schedule.take(Protocol::Udp, 0, start).expect("due");
+    schedule.saw(Protocol::Udp, |_| false, dumped(start, Duration::from_secs(9)));
+    schedule.note(Hint::Bound, start);
+    assert!(schedule.next().expect("asked") <= start + Duration::from_millis(200));
 }

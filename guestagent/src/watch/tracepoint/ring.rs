@@ -50,6 +50,11 @@ impl Follower {
         loop {
             // SAFETY: a `Ring` always names the same descriptor, its own.
             let mut woken = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?;
+            // The kernel forgets that there is something to read when it is asked
+            // (`perf_poll`), and registering asks: so look once unasked.
+            if let Err(Closed) = self.drain(woken.get_mut()).await {
+                return Ok(());
+            }
             while self.vain < PATIENCE {
                 let mut ready = woken.readable_mut().await?;
                 // First forget the readiness, then look: a record in between
