@@ -11,6 +11,6 @@ fuzz_target!(|datagram: &[u8]| {
         let _ = sock_diag::parse(datagram, 1, protocol, &mut found);
         // Each has a head of 16 bytes and a body that reaches its inode at 68.
         assert!(found.len() * (16 + 72) <= datagram.len());
-        assert!(found.iter().all(|listener| listener.port.number != 0));
+        assert!(found.iter().all(|socket| socket.port.number != 0));
     }
 });

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use nixvm_guestagent::watch::format::Format;
 use nixvm_guestagent::watch::perf::{self, RECORD};
-use nixvm_guestagent::watch::tracepoint::{self, Listen};
+use nixvm_guestagent::watch::tracepoint::record::{Layout, Listen, Reader};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut parts = bytes.splitn(2, |byte| *byte == 0);
@@ -15,9 +15,10 @@ fuzz_target!(|bytes: &[u8]| {
     let mut record = [0; RECORD];
     let length = bytes.len().min(RECORD);
     record[..length].copy_from_slice(&bytes[..length]);
+    let mut reader = Reader::new(Layout { listen, ..Layout::default() });
     let mut count = 0;
     perf::deliver(&record, &mut |record| {
-        let _ = tracepoint::hint(&record, listen);
+        let _ = reader.hint(&record, tokio::time::Instant::now());
         count += 1;
     });
     assert!(count <= 1);
