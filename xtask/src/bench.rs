@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use nixvm_e2e::rig::wait;
+use nixvm_e2e::rig::{wait, workspace};
 use serde_json::json;
 
 use self::agents::{Agents, Side};
@@ -33,7 +33,8 @@ pub enum Subject {
     /// Each load runs in new network and mount namespaces with an agent of its own, so this needs
     /// root, and Go. It also runs against the ceiling: a server that only counts, or only emits
     /// frames. CPU is the time of the agent's process clock, in nanoseconds. The figures are ratios
-    /// on this machine, at this time: a missed aim does not change the exit code.
+    /// on this machine, at this time: a missed aim does not change the exit code. Nothing else should
+    /// run meanwhile: programs that open ports, in whatever namespace, also wake both agents.
     Guestagent(Options),
 }
 
@@ -64,6 +65,8 @@ pub fn run(subject: &Subject) -> Result<ExitCode> {
         bail!("this needs root: each agent runs in network and mount namespaces of its own");
     }
     wait::stop_on_signals()?;
+    // Two at once would measure each other.
+    let _lock = workspace::lock("bench")?;
     let mut phases = Phases::new(1);
     let agents = phases.run("agents and clients", "5 min the first time", || {
         Agents::build(options.agent.clone())
