@@ -173,10 +173,11 @@ mod tests {
     use nixvm_guestagent::file_events::FileEvents;
     use nixvm_guestagent::listen::{Address, Endpoint};
     use nixvm_guestagent::port::{Port, PortSet, Protocol, Snapshot, store::Store};
+    use nixvm_guestagent::report::publisher::Publisher;
     use nixvm_guestagent::rpc::Agent;
     use nixvm_guestagent::server;
+    use nixvm_guestagent::settings::Tunnel;
     use nixvm_guestagent::tunnel::policy::Policy;
-    use std::cell::RefCell;
     use std::io::{Read, Write};
     use std::net::{Shutdown, TcpStream};
     use std::rc::Rc;
@@ -191,12 +192,13 @@ mod tests {
         let owner = rustix::process::getuid().as_raw();
         let address = Address::Unix { path: folder.join("ga.sock"), owner };
         let store = Store::open(folder);
-        let (stop, clock) = (stop.clone(), RefCell::default());
-        let policy = Rc::new(Policy::new(Some(owner)));
+        let (stop, clock, publisher) = (stop.clone(), None, Publisher::default());
+        let policy = Rc::new(Policy::new(owner, &Tunnel::default()));
         LocalSet::new().block_on(&runtime.expect("runtime"), async {
             let endpoint = Endpoint::open(&address).expect("endpoint");
             let file_events = FileEvents::start(&tasks, &stop);
-            let agent = Agent { snapshots, store, file_events, clock, policy, tasks, stop };
+            let agent =
+                Agent { snapshots, store, publisher, file_events, clock, policy, tasks, stop };
             server::serve(&endpoint, Rc::new(agent)).await;
         });
     }
@@ -208,7 +210,7 @@ mod tests {
         let at = guest.local_addr().expect("address");
         let port = Port::new(Protocol::Tcp, at.ip(), at.port());
         let ports = Arc::new(PortSet::from([port]));
-        let (truth, snapshots) = watch::channel(Snapshot { ports, fault: None });
+        let (truth, snapshots) = watch::channel(Snapshot { ports, ..Snapshot::default() });
         let stop = CancellationToken::new();
         let (path, until) = (folder.path().to_owned(), stop.clone());
         let server = std::thread::spawn(move || agent(&path, snapshots, &until));
