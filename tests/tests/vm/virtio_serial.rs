@@ -97,6 +97,13 @@ pub fn guest_agent(tally: &mut Tally) -> Result<()> {
 /// A new session: a call, the event of a port that is opened now, a tunnel to it. Ports that an
 /// earlier session was told of are not told again, so each has its own.
 fn served(socket: &Path, ssh: &Ssh, port: u16) -> Result<()> {
+    session(socket, ssh, port).with_context(|| {
+        let journal = "sudo journalctl -b -o short-precise -u nixvm-guestagent | tail -n 25";
+        ssh.run(journal).unwrap_or_default()
+    })
+}
+
+fn session(socket: &Path, ssh: &Ssh, port: u16) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let asked = async { Client::connect(socket).await?.info().await };
@@ -118,8 +125,12 @@ fn served(socket: &Path, ssh: &Ssh, port: u16) -> Result<()> {
 fn stays(socket: &Path, restart: impl FnOnce() -> Result<()>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut client = Client::connect(socket).await?;
-        client.info().await?;
+        let asked = async {
+            let mut client = Client::connect(socket).await?;
+            client.info().await.map(|_| client)
+        };
+        let mut client =
+            tokio::time::timeout(PATIENCE, asked).await.context("GetInfo in time")??;
         restart()?;
         let served = async {
             while client.info().await.is_err() {

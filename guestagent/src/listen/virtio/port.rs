@@ -67,16 +67,21 @@ impl Port {
     }
 
     /// Waits until there is something to read, or the host has come or gone.
+    /// That it has come is an edge of writing only.
     pub async fn changed(&self) -> io::Result<()> {
-        poll_fn(|context| self.poll_input(context)).await
+        let either = |context: &mut Context<'_>| match self.poll_input(context) {
+            Poll::Pending => self.poll_output(context),
+            changed @ Poll::Ready(_) => changed,
+        };
+        poll_fn(either).await
     }
 
-    /// The same.
+    /// Waits until there is something to read, or the host has gone.
     pub fn poll_input(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.input.poll(context)
     }
 
-    /// Waits until there may be room, or the host has come or gone.
+    /// Waits until there is room, or the host has come or gone.
     pub fn poll_output(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.output.poll(context)
     }
@@ -123,12 +128,13 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn hang_up_is_one_change_and_not_many() {
+    async fn hang_up_is_a_change_for_reading_and_one_for_writing_and_no_more() {
         let (port, host) = pair();
         drop(host);
         port.changed().await.expect("change");
         assert_eq!(port.read(&mut [0; 1]), Ok(0));
         assert!(port.is_hung_up());
+        port.changed().await.expect("change");
         let again = tokio::time::timeout(std::time::Duration::from_millis(50), port.changed());
         assert!(again.await.is_err(), "the same hang-up was reported again");
     }

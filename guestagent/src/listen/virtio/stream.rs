@@ -8,8 +8,10 @@ use rustix::io::Errno;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, Sleep};
 
 /// A session. It holds the port; the next one begins when it is dropped.
 #[derive(Debug)]
@@ -20,12 +22,21 @@ pub struct VirtioStream {
     frames: Frames,
     /// The host has gone, or begun anew: nothing more is read or written.
     over: bool,
+    begun: Instant,
+    doubt: Option<Pin<Box<Sleep>>>,
 }
 
+/// The kernel takes note of who comes and goes on another way than of data, and
+/// later: a hang-up in the first moment of a session can be that of the host
+/// before, and is believed only if it lasts.
+const YOUTH: Duration = Duration::from_secs(1);
+const BELIEF: Duration = Duration::from_millis(200);
+
 impl VirtioStream {
-    pub(super) fn new(line: OwnedMutexGuard<Line>, early: &[u8]) -> Self {
-        let mut stream = Self { line, early: Vec::new(), frames: Frames::default(), over: false };
-        let (preface, rest) = early.split_at(PREFACE.len().min(early.len()));
+    pub(super) fn new(line: OwnedMutexGuard<Line>, first: &[u8]) -> Self {
+        let (early, frames, begun) = (Vec::new(), Frames::default(), Instant::now());
+        let mut stream = Self { line, early, frames, over: false, begun, doubt: None };
+        let (preface, rest) = first.split_at(PREFACE.len().min(first.len()));
         let ours = stream.divide(rest);
         stream.early = [preface, rest.get(..ours).unwrap_or_default()].concat();
         stream
@@ -42,14 +53,36 @@ impl VirtioStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<usize>> {
-        let Some(port) = &self.line.port else { return Poll::Ready(Ok(0)) };
         loop {
+            let Some(port) = &self.line.port else { return Poll::Ready(Ok(0)) };
             match port.read(buffer.initialize_unfilled()) {
-                Err(Errno::WOULDBLOCK) => ready!(port.poll_input(context))?,
+                Ok(0) => {
+                    if self.poll_gone(context).is_ready() {
+                        return Poll::Ready(Ok(0));
+                    }
+                }
+                Err(Errno::WOULDBLOCK) => self.doubt = None,
                 // The device is gone: the next session finds out what to do.
                 Err(Errno::NODEV) => return Poll::Ready(Ok(0)),
                 result => return Poll::Ready(result.map_err(Into::into)),
             }
+            let Some(port) = &self.line.port else { return Poll::Ready(Ok(0)) };
+            ready!(port.poll_input(context))?;
+        }
+    }
+
+    /// Waits until a hang-up is to be believed; it is none if the host is there
+    /// again by then.
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.begun.elapsed() > YOUTH {
+            return Poll::Ready(());
+        }
+        let doubt = self.doubt.get_or_insert_with(|| Box::pin(tokio::time::sleep(BELIEF)));
+        ready!(doubt.as_mut().poll(context));
+        self.doubt = None;
+        match &self.line.port {
+            Some(port) if !port.is_hung_up() => Poll::Pending,
+            _ => Poll::Ready(()),
         }
     }
 
@@ -67,20 +100,24 @@ impl VirtioStream {
     }
 
     fn poll_send(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         send: impl Fn(&Port) -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         let gone = || Poll::Ready(Err(io::Error::new(ErrorKind::BrokenPipe, "the host has gone")));
-        let Some(port) = self.line.port.as_ref().filter(|_| !self.over) else { return gone() };
         loop {
-            match send(port) {
-                // The device takes nothing when it is full, and nothing when
-                // nobody is there.
-                Ok(0) | Err(Errno::WOULDBLOCK) if port.is_hung_up() => return gone(),
-                Ok(0) | Err(Errno::WOULDBLOCK) => ready!(port.poll_output(context))?,
+            let Some(port) = self.line.port.as_ref().filter(|_| !self.over) else { return gone() };
+            // The device takes nothing when it is full, and nothing when nobody
+            // is there.
+            let hung_up = match send(port) {
+                Ok(0) | Err(Errno::WOULDBLOCK) => port.is_hung_up(),
                 result => return Poll::Ready(result.map_err(Into::into)),
+            };
+            if hung_up && self.poll_gone(context).is_ready() {
+                return gone();
             }
+            let Some(port) = &self.line.port else { return gone() };
+            ready!(port.poll_output(context))?;
         }
     }
 }
@@ -106,7 +143,7 @@ impl AsyncRead for VirtioStream {
 
 impl AsyncWrite for VirtioStream {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
@@ -114,7 +151,7 @@ impl AsyncWrite for VirtioStream {
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
