@@ -55,6 +55,7 @@ pub enum Command {
     InstallSystemd(InstallSystemd),
     /// Edit YAML, JSON, TOML, INI and properties files as yq does; `yq --help`
     /// says how
+    #[cfg(feature = "yq")]
     #[command(disable_help_flag = true)]
     Yq(Yq),
 }
@@ -71,6 +72,7 @@ pub struct Report {
 }
 
 /// Not read here: yq has its own command line.
+#[cfg(feature = "yq")]
 #[derive(Debug, Args)]
 pub struct Yq {
     /// yq's own

@@ -25,6 +25,7 @@ pub fn run(cli: Cli) -> Outcome {
         Command::Status(arguments) => status(&arguments),
         Command::CheckConfig(arguments) => check(&arguments),
         Command::InstallSystemd(arguments) => install(&arguments, cli.debug),
+        #[cfg(feature = "yq")]
         Command::Yq(arguments) => Ok(nixvm_yq::run(arguments.arguments.into_iter())),
     }
 }

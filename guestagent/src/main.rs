@@ -11,7 +11,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "yq")]
     let mut arguments = std::env::args_os();
+    #[cfg(feature = "yq")]
     if arguments.next().is_some_and(|name| nixvm_yq::is_called_as_yq(&name)) {
         return nixvm_yq::run(arguments);
     }

@@ -10,6 +10,7 @@
 //! when nothing happens.
 
 use super::Protocol;
+use super::socket::Families;
 use queue::Queue;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +30,9 @@ const VISIBLE_AFTER: [Duration; 5] = [
     Duration::from_millis(125),
 ];
 
+/// When everything is looked at after a look at IPv4 alone.
+const DOUBT: Duration = Duration::from_secs(1);
+
 /// More ports than these are cheaper to find by listing all. One look walks the
 /// kernel's whole table, which is the greater part of the cost up to about
 /// [`MANY`] sockets.
@@ -42,8 +46,8 @@ pub enum Hint {
     Listening(u16),
     /// A TCP socket of this port has left LISTEN.
     NotListening(u16),
-    /// A UDP socket may have been bound.
-    Bound,
+    /// A UDP socket of these families may have been bound.
+    Bound(Families),
     /// The UDP socket of this cookie has gone.
     Gone(u64),
     /// Something most likely not of our concern: of another network namespace,
@@ -69,6 +73,8 @@ pub enum Look {
     All,
     /// The sockets of these ports.
     Ports(Vec<u16>),
+    /// The sockets of IPv4.
+    V4,
 }
 
 /// What there is to say of a dump.
@@ -123,7 +129,12 @@ impl Schedule {
                 self.unawait(port);
                 self.name(port, now);
             }
-            Hint::Bound | Hint::Gone(_) => self.udp.ask_all(now),
+            Hint::Bound(Families::V4) => {
+                self.udp.ask(now);
+                // The family is a guess: who says so may have mixed up threads.
+                self.udp.ask_all(now + DOUBT);
+            }
+            Hint::Bound(Families::Both) | Hint::Gone(_) => self.udp.ask_all(now),
             Hint::Unlikely(protocol) => self.queue(protocol).ask_slowly(now),
             Hint::Lost => {
                 self.tcp.ask_all(now);
@@ -147,7 +158,7 @@ impl Schedule {
     pub fn take(&mut self, protocol: Protocol, known: usize, now: Instant) -> Option<Look> {
         let all = self.queue(protocol).take(now)?;
         if protocol == Protocol::Udp {
-            return Some(Look::All);
+            return Some(if all { Look::All } else { Look::V4 });
         }
         let named = std::mem::take(&mut self.named);
         let few = named.len() <= if known > MANY { FEW } else { 1 };

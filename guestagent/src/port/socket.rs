@@ -17,8 +17,19 @@ pub struct Query {
     pub number: Option<u16>,
     /// Connected UDP sockets too.
     pub connected: bool,
+    /// Sockets of which families.
+    pub families: Families,
     /// What about UDP sockets whose number the kernel chose.
     pub autobound: Autobound,
+}
+
+/// IPv4 alone, or with IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Families {
+    /// `AF_INET`.
+    V4,
+    /// `AF_INET` and `AF_INET6`.
+    Both,
 }
 
 /// What to do with sockets whose port number the kernel chose.
@@ -41,12 +52,15 @@ pub struct Socket {
     pub inode: u32,
     /// Whether it is a UDP socket with a peer.
     pub connected: bool,
+    /// Whether it is of `AF_INET6`; its address may be an IPv4 one.
+    pub v6: bool,
 }
 
 impl Query {
     /// All sockets of a protocol that listen.
     pub const fn all(protocol: Protocol) -> Self {
-        Self { protocol, number: None, connected: false, autobound: Autobound::Listed }
+        let (families, autobound) = (Families::Both, Autobound::Listed);
+        Self { protocol, number: None, connected: false, families, autobound }
     }
 }
 
@@ -107,7 +121,7 @@ mod tests {
 
     fn socket(cookie: u64, host: u8, connected: bool) -> Socket {
         let port = Port::new(Protocol::Udp, [host, 0, 0, host].into(), 53);
-        Socket { port, cookie, inode: 0, connected }
+        Socket { port, cookie, inode: 0, connected, v6: false }
     }
 
     fn updated(followed: &mut Followed, listed: &[Socket]) -> Vec<Socket> {

@@ -5,7 +5,7 @@
 
 use super::rules::Rules;
 use super::schedule::{Dumped, Hint, Hinted, Look, Schedule};
-use super::socket::{Autobound, Followed, Query, Socket};
+use super::socket::{Autobound, Families, Followed, Query, Socket};
 use super::{Protocol, Snapshot};
 use crate::watch::extra::Extras;
 use std::io;
@@ -112,7 +112,7 @@ impl<D: Dump> Table<D> {
         let news = match hint {
             Hint::NotListening(port) => listens(&self.tcp, port) || self.schedule.awaits(port),
             Hint::Gone(cookie) => self.udp.has(cookie),
-            Hint::Listening(_) | Hint::Bound | Hint::Unlikely(_) | Hint::Lost => true,
+            Hint::Listening(_) | Hint::Bound(_) | Hint::Unlikely(_) | Hint::Lost => true,
         };
         if news {
             self.schedule.note(hint, Instant::now());
@@ -137,7 +137,7 @@ impl<D: Dump> Table<D> {
         let (begun, before) = (Instant::now(), cpu_time());
         let listed = match protocol {
             Protocol::Tcp => self.list_tcp(look),
-            Protocol::Udp => self.list_udp(),
+            Protocol::Udp => self.list_udp(look),
         };
         let [tcp_fault, udp_fault] = &mut self.faults;
         let fault = if protocol == Protocol::Tcp { tcp_fault } else { udp_fault };
@@ -163,7 +163,7 @@ impl<D: Dump> Table<D> {
         self.fresh.clear();
         let all = Query::all(Protocol::Tcp);
         match look {
-            Look::All => self.dump.list(all, &mut self.fresh)?,
+            Look::All | Look::V4 => self.dump.list(all, &mut self.fresh)?,
             Look::Ports(ports) => {
                 for port in ports {
                     let query = Query { number: Some(*port), ..all };
@@ -179,23 +179,32 @@ impl<D: Dump> Table<D> {
     }
 
     /// The same for UDP.
-    fn list_udp(&mut self) -> io::Result<bool> {
+    fn list_udp(&mut self, look: &Look) -> io::Result<bool> {
         let autobound =
             if self.rules.hides_ephemeral() { Autobound::Skipped } else { Autobound::Listed };
         let connected = self.udp.any_connected();
-        let mut query = Query { connected, autobound, ..Query::all(Protocol::Udp) };
-        self.fresh.clear();
-        self.dump.list(query, &mut self.fresh)?;
+        let families = if *look == Look::V4 { Families::V4 } else { Families::Both };
+        let mut query = Query { connected, families, autobound, ..Query::all(Protocol::Udp) };
+        self.ask_udp(query)?;
         if !query.connected && self.udp.misses(&self.fresh) {
             query.connected = true;
-            self.fresh.clear();
-            self.dump.list(query, &mut self.fresh)?;
+            self.ask_udp(query)?;
         }
         self.udp.update(&mut self.fresh);
         if self.dump.cover(self.udp.sockets()) {
-            self.schedule.note(Hint::Bound, Instant::now());
+            self.schedule.note(Hint::Bound(Families::Both), Instant::now());
         }
         Ok(self.udp.sockets() != self.fresh)
+    }
+
+    /// What the kernel lists, and what it was not asked for as it was known.
+    fn ask_udp(&mut self, query: Query) -> io::Result<()> {
+        self.fresh.clear();
+        self.dump.list(query, &mut self.fresh)?;
+        if query.families == Families::V4 {
+            self.fresh.extend(self.udp.sockets().iter().filter(|socket| socket.v6));
+        }
+        Ok(())
     }
 
     fn publish(&mut self) {

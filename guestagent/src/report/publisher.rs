@@ -8,8 +8,9 @@
 use super::status::{FILE, Status};
 use crate::port::Snapshot;
 use crate::port::store::Store;
+use std::fs::Permissions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -119,6 +120,8 @@ fn write(path: &Path, status: &Status) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o644).open(&fresh)?;
     file.write_all(&serde_json::to_vec(status)?)?;
+    // The service's file mask takes away what `mode` gives.
+    file.set_permissions(Permissions::from_mode(0o644))?;
     std::fs::rename(&fresh, path)
 }
 

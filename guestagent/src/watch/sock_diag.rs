@@ -7,7 +7,7 @@
 //! with the request is copied to us: so a request says as much as it can.
 
 use crate::port::Protocol;
-use crate::port::socket::{Query, Socket};
+use crate::port::socket::{Families, Query, Socket};
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 use std::io;
@@ -61,9 +61,13 @@ impl SockDiag {
     }
 
     fn families(&mut self, query: Query, found: &mut Vec<Socket>) -> io::Result<()> {
-        for family in [libc::AF_INET, libc::AF_INET6] {
+        let families: &[libc::c_int] = match query.families {
+            Families::V4 => &[libc::AF_INET],
+            Families::Both => &[libc::AF_INET, libc::AF_INET6],
+        };
+        for family in families {
             self.sequence = self.sequence.wrapping_add(1);
-            message::request(&mut self.request, family, query, self.sequence);
+            message::request(&mut self.request, *family, query, self.sequence);
             let kernel = SocketAddrNetlink::new(0, 0);
             net::sendto(&self.socket, &self.request, SendFlags::empty(), &kernel)?;
             while self.receive(query, found)? == More::Yes {}

@@ -1,20 +1,21 @@
 //! The dumps of one protocol, and how fast they may follow each other.
 //!
-//! Each dump is a debt of [`GAP`], or four times what it cost if that is more,
-//! which time pays off. Up to [`CREDIT`] of it is free: after a quiet moment a
-//! hint is served at once. Beyond that a dump waits, so that under a flood there
-//! is one a millisecond at most and never more than a quarter of one CPU's time.
+//! Each dump is a debt of four times what it cost, and of [`GAP`] at least if it
+//! was in vain; time pays it off. Up to [`CREDIT`] of it is free: after a quiet
+//! moment a hint is served at once. Beyond that a dump waits, so that under a
+//! flood there are two a millisecond at most and never more than a fifth of one
+//! CPU's time.
 
 use super::{Dumped, Hinted};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The least pause between two dumps under a flood.
-const GAP: Duration = Duration::from_millis(1);
+/// The least pause between two dumps in vain under a flood.
+const GAP: Duration = Duration::from_micros(500);
 /// The debt that is free.
 const CREDIT: Duration = Duration::from_millis(64);
-/// How long news wait that are most likely not of our concern; fifty times what
-/// a dump costs if that is more.
+/// How long news wait that are most likely not of our concern, or two
+/// hundred times what a dump costs if that is more.
 const SLOWLY: Duration = Duration::from_millis(100);
 /// More than a dump is believed to cost, so that no hint waits for seconds.
 const DEAREST: Duration = Duration::from_millis(50);
@@ -57,7 +58,7 @@ impl Queue {
 
     /// Asks for a look at everything that need not be soon.
     pub fn ask_slowly(&mut self, now: Instant) {
-        self.ask_all(now + SLOWLY.max(self.cost * 50));
+        self.ask_all(now + SLOWLY.max(self.cost * 200));
     }
 
     /// Whether a look is due, and whether at everything. It counts as begun.
@@ -76,7 +77,8 @@ impl Queue {
     /// Takes note of a dump.
     pub fn done(&mut self, Dumped { changed, begun, cost }: Dumped) {
         self.cost = cost.min(DEAREST);
-        self.paid = self.paid.max(begun) + GAP.max(self.cost * 4);
+        let least = if changed { Duration::ZERO } else { GAP };
+        self.paid = self.paid.max(begun) + least.max(self.cost * 4);
         if let Hinted::No(longest) = self.hinted {
             self.interval = if changed { QUICKEST } else { self.interval * 2 }.min(longest);
             self.ask_all(begun + self.interval);

@@ -77,20 +77,20 @@ fn of_two_sockets_of_a_port_the_second_is_still_looked_for() {
 }
 
 #[test]
-fn a_flood_is_one_dump_a_millisecond_and_a_quiet_hint_is_served_at_once() {
+fn a_flood_is_two_dumps_a_millisecond_and_a_quiet_hint_is_served_at_once() {
     let (mut schedule, start) = idle();
     let mut count = 0;
     for tick in 0..10_000_u64 {
         let now = start + Duration::from_micros(tick * 100);
-        schedule.note(Hint::Bound, now);
+        schedule.note(Hint::Bound(Families::Both), now);
         if schedule.take(Protocol::Udp, 0, now).is_some() {
             count += 1;
             schedule.saw(Protocol::Udp, |_| false, dumped(now, Duration::ZERO));
         }
     }
-    assert!((1_060..=1_066).contains(&count), "{count}");
+    assert!((2_120..=2_132).contains(&count), "{count}");
     let later = start + Duration::from_secs(2);
-    schedule.note(Hint::Bound, later);
+    schedule.note(Hint::Bound(Families::Both), later);
     assert!(schedule.take(Protocol::Udp, 0, later).is_some());
 }
 
@@ -100,7 +100,7 @@ fn slow_dumps_take_a_quarter_of_the_time() {
     let (mut now, end) = (start, start + Duration::from_secs(10));
     let mut busy = Duration::ZERO;
     while now < end {
-        schedule.note(Hint::Bound, now);
+        schedule.note(Hint::Bound(Families::Both), now);
         now = schedule.next().expect("asked").max(now);
         if schedule.take(Protocol::Udp, 0, now).is_some() {
             let took = Duration::from_millis(5);
@@ -133,9 +133,19 @@ fn without_hints_the_pause_grows_to_the_longest() {
 #[test]
 fn a_dump_that_was_dear_once_does_not_hold_up_the_next_for_long() {
     let (mut schedule, start) = idle();
-    schedule.note(Hint::Bound, start);
+    schedule.note(Hint::Bound(Families::Both), start);
     schedule.take(Protocol::Udp, 0, start).expect("due");
     schedule.saw(Protocol::Udp, |_| false, dumped(start, Duration::from_secs(9)));
-    schedule.note(Hint::Bound, start);
+    schedule.note(Hint::Bound(Families::Both), start);
     assert!(schedule.next().expect("asked") <= start + Duration::from_millis(200));
+}
+
+#[test]
+fn a_bind_of_ipv4_is_looked_at_alone_and_doubted_once_later() {
+    let (mut schedule, start) = idle();
+    schedule.note(Hint::Bound(Families::V4), start);
+    assert_eq!(schedule.take(Protocol::Udp, 0, start), Some(Look::V4));
+    assert_eq!(schedule.next(), Some(start + DOUBT));
+    assert_eq!(schedule.take(Protocol::Udp, 0, start + DOUBT), Some(Look::All));
+    assert_eq!(schedule.next(), None);
 }

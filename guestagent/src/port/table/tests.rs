@@ -28,6 +28,7 @@ impl Dump for Kernel {
             socket.port.protocol == query.protocol
                 && query.number.is_none_or(|number| number == socket.port.number)
                 && (query.connected || !socket.connected)
+                && (query.families == Families::Both || !socket.v6)
         }));
         Ok(())
     }
@@ -42,7 +43,7 @@ impl Kernel {
         let mut world = self.0.borrow_mut();
         let cookie = world.sockets.len() as u64 + 100;
         let port = Port::new(protocol, host.into(), number);
-        world.sockets.push(Socket { port, cookie, inode: 0, connected: false });
+        world.sockets.push(Socket { port, cookie, inode: 0, connected: false, v6: false });
         cookie
     }
 
@@ -159,17 +160,17 @@ async fn news_of_another_namespace_cost_ten_dumps_a_second_and_no_event() {
 async fn a_udp_server_that_connects_keeps_its_port() {
     table(Kernel::default(), async |run| {
         let cookie = run.kernel.open(Protocol::Udp, [0; 4], 53);
-        run.hint(Hint::Bound).await;
+        run.hint(Hint::Bound(Families::Both)).await;
         {
             let mut world = run.kernel.0.borrow_mut();
             world.sockets[0].connected = true;
             world.sockets[0].port.address = [127, 0, 0, 1].into();
         }
         let port = Port::new(Protocol::Udp, [127, 0, 0, 1].into(), 9);
-        let client = Socket { port, cookie: 1, inode: 0, connected: true };
+        let client = Socket { port, cookie: 1, inode: 0, connected: true, v6: false };
         run.kernel.0.borrow_mut().sockets.push(client);
         for _ in 0..2 {
-            run.hint(Hint::Bound).await;
+            run.hint(Hint::Bound(Families::Both)).await;
             assert_eq!(run.ports(), ["udp 0.0.0.0:53"]);
         }
         run.kernel.close(53);
@@ -180,11 +181,26 @@ async fn a_udp_server_that_connects_keeps_its_port() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_at_ipv4_leaves_ipv6_as_it_was() {
+    table(Kernel::default(), async |run| {
+        run.kernel.open(Protocol::Udp, [0; 4], 53);
+        run.kernel.0.borrow_mut().sockets[0].v6 = true;
+        run.hint(Hint::Bound(Families::Both)).await;
+        run.kernel.open(Protocol::Udp, [0; 4], 54);
+        run.kernel.asked();
+        run.hint(Hint::Bound(Families::V4)).await;
+        assert_eq!(run.ports(), ["udp 0.0.0.0:53", "udp 0.0.0.0:54"]);
+        assert_eq!(run.kernel.asked()[0].families, Families::V4);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn hints_that_covered_less_are_made_up_for() {
     table(Kernel::default(), async |run| {
         run.kernel.asked();
         run.kernel.0.borrow_mut().covers = true;
-        run.hint(Hint::Bound).await;
+        run.hint(Hint::Bound(Families::Both)).await;
         run.quiet(2).await;
         assert_eq!(run.kernel.asked().len(), 2);
     })

@@ -128,9 +128,9 @@ impl<'a> Message<'a> {
 /// Nothing for a socket without a port: it is being bound at this moment.
 pub fn socket(body: &[u8], protocol: Protocol) -> Option<Socket> {
     let number = u16::from_be_bytes(field(body, 4)?);
-    let address = match i32::from(*body.first()?) {
-        libc::AF_INET => IpAddr::from(field::<4>(body, 8)?),
-        libc::AF_INET6 => IpAddr::from(Ipv6Addr::from(field::<16>(body, 8)?)),
+    let (address, v6) = match i32::from(*body.first()?) {
+        libc::AF_INET => (IpAddr::from(field::<4>(body, 8)?), false),
+        libc::AF_INET6 => (IpAddr::from(Ipv6Addr::from(field::<16>(body, 8)?)), true),
         _ => return None,
     };
     let inode = u32::from_ne_bytes(field(body, 68)?);
@@ -139,6 +139,7 @@ pub fn socket(body: &[u8], protocol: Protocol) -> Option<Socket> {
         cookie: cookie(body)?,
         inode,
         connected: *body.get(1)? == ESTABLISHED,
+        v6,
     })
 }
 

@@ -6,6 +6,7 @@
 
 use crate::port::Protocol;
 use crate::port::schedule::Hint;
+use crate::port::socket::Families;
 use crate::watch::format::Format;
 use crate::watch::namespace::{Namespace, Place};
 use crate::watch::perf::{Event, Record, Wakes};
@@ -18,7 +19,9 @@ const LISTEN: u32 = 10;
 /// copies of theirs, but for `SYN_RECV`.
 const CLOSE: u32 = 7;
 /// The lengths of `sockaddr_in`, `sockaddr_in6` and `sockaddr_storage`.
-const IP_LENGTHS: [u64; 3] = [16, 28, 128];
+const IP_LENGTHS: [u64; 3] = [V4_LENGTH, 28, 128];
+/// With it no IPv6 socket can be bound.
+const V4_LENGTH: u64 = 16;
 /// Binds that have begun and not ended; more than one are those that failed.
 const BINDS: usize = 16;
 
@@ -46,7 +49,9 @@ pub struct EnterBind {
     length: usize,
 }
 
-/// How to open and read `sock:inet_sock_set_state`.
+/// How to open and read `sock:inet_sock_set_state`. Each connection that comes
+/// in is cloned from its listener and seems to leave LISTEN for `SYN_RECV`: those
+/// are not let through.
 pub fn listen() -> io::Result<(Listen, Event)> {
     let listen = Listen::in_format(&Format::read("sock/inet_sock_set_state")?)?;
     let left = format!("oldstate == {LISTEN} && newstate == {CLOSE}");
@@ -134,9 +139,10 @@ impl Reader {
     fn exit(&mut self, thread: u32, now: Instant) -> Hint {
         let begun = self.binds.iter().position(|(known, _)| *known == thread);
         let length = begun.and_then(|at| self.binds.remove(at)).map(|(_, length)| length);
+        let families = if length == Some(V4_LENGTH) { Families::V4 } else { Families::Both };
         let likely = length.is_none_or(|length| IP_LENGTHS.contains(&length));
         if likely && self.namespace.place(thread, now) == Place::Here {
-            Hint::Bound
+            Hint::Bound(families)
         } else {
             Hint::Unlikely(Protocol::Udp)
         }
@@ -176,7 +182,14 @@ mod tests {
         for (bytes, expected) in [
             (state(10, 80), Hint::Listening(80)),
             (state(7, 80), Hint::NotListening(80)),
-            (vec![7, 0], if cfg!(target_endian = "little") { Hint::Lost } else { Hint::Bound }),
+            (
+                vec![7, 0],
+                if cfg!(target_endian = "little") {
+                    Hint::Lost
+                } else {
+                    Hint::Bound(Families::Both)
+                },
+            ),
         ] {
             let hint = reader().hint(&Record::Sample(0, &bytes), Instant::now());
             assert_eq!(hint, Some(expected));
@@ -188,12 +201,12 @@ mod tests {
     fn a_bind_of_another_kind_is_unlikely_and_an_unknown_one_counts() {
         let (mut reader, exit, now) = (reader(), [9, 9], Instant::now());
         for (begun, expected) in [
-            (Some(16), Hint::Bound),
-            (Some(28), Hint::Bound),
-            (Some(128), Hint::Bound),
+            (Some(16), Hint::Bound(Families::V4)),
+            (Some(28), Hint::Bound(Families::Both)),
+            (Some(128), Hint::Bound(Families::Both)),
             (Some(12), Hint::Unlikely(Protocol::Udp)),
             (Some(110), Hint::Unlikely(Protocol::Udp)),
-            (None, Hint::Bound),
+            (None, Hint::Bound(Families::Both)),
         ] {
             if let Some(length) = begun {
                 assert_eq!(reader.hint(&Record::Sample(5, &enter(length)), now), None);
