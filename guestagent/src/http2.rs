@@ -14,7 +14,7 @@
 //! What is ours to decide and why it is not a general server: payloads are
 //! handed on as they arrive, as ranges of the reader's buffer, so a tunnel's
 //! bytes go from there to their socket without a copy; and every buffer has a
-//! bound that the number of streams does not raise (`docs/decisions/0007`).
+//! bound that the number of streams does not raise (`docs/decisions/0008`).
 
 pub mod frame;
 pub mod hpack;
