@@ -55,6 +55,8 @@ pub fn for_tests() -> Vec<Need> {
         need("python3", "python3-minimal", "other programs' view of our files"),
         need("ip", "iproute2", "tests in a network namespace"),
         need("unshare", "util-linux", "tests in namespaces"),
+        need("nft", "nftables", "rules that translate ports"),
+        need("iptables-nft", "iptables", "rules that translate ports"),
         need("useradd", "passwd", "a user for limactl, which refuses root"),
     ]
 }
