@@ -8,6 +8,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={CONTRACT}");
     let files = protox::compile([CONTRACT], ["proto"])?;
     tonic_prost_build::configure()
+        .build_server(false)
+        .build_client(std::env::var_os("CARGO_FEATURE_CLIENT").is_some())
         .build_transport(false)
         .bytes(".TunnelMessage.data")
         .compile_fds(files)?;

@@ -1,26 +1,32 @@
-//! The life of the daemon: listen, watch, serve, stop within a few seconds.
+//! The life of the daemon: listen, watch, serve, stop within two seconds.
 
-use crate::cli::Settings;
-use crate::listen::{Endpoint, ListenError};
+use crate::file_events::FileEvents;
+use crate::listen::ListenError;
 use crate::port::rules::Rules;
 use crate::port::store::Store;
 use crate::port::table::{Sources, Table};
 use crate::report::publisher::Publisher;
 use crate::rpc::Agent;
-use crate::server;
-use crate::watch::extra::Extras;
-use crate::watch::{self, kernel::Kernel};
-use sd_notify::NotifyState;
+use crate::settings::Settings;
+use crate::tunnel::policy::Policy;
+use crate::watch::{self, extra, kernel::Kernel};
+use listeners::Listener;
+use std::cell::RefCell;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// More than any task's own grace; what is left then ends with the process.
-const GRACE: Duration = Duration::from_secs(4);
+mod listeners;
+mod manager;
+
+/// The whole of a stop, tunnels' and connections' own grace included: what is
+/// left then ends with the process.
+const GRACE: Duration = Duration::from_millis(1900);
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -30,50 +36,62 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(stop_on_signal(stop.clone())?);
-    let folder = &settings.runtime_dir;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(folder)
-        .map_err(|source| DaemonError::Folder { folder: folder.clone(), source })?;
-    let endpoint = Endpoint::open(&settings.address)?;
-    let agent = start(&settings, &tasks, &stop)?;
-    tracing::info!(address = %settings.address, version = env!("CARGO_PKG_VERSION"), "listening");
-    tell_systemd(NotifyState::Ready);
-    server::serve(&endpoint, agent, &tasks, &stop).await;
-    tell_systemd(NotifyState::Stopping);
+    make_folder(&settings.runtime_dir)?;
+    let listeners = listeners::open(&settings.addresses, settings.socket_owner)?;
+    let names = listeners.iter().map(Listener::name).collect();
+    let agent = start(&settings, names, &tasks, &stop)?;
+    for listener in listeners {
+        tasks.spawn_local(listener.serve(agent.clone()));
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
+    manager::keep_informed(&stop).await;
     finish(&tasks).await;
     Ok(())
+}
+
+fn make_folder(folder: &Path) -> Result<(), DaemonError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    made.map_err(|source| DaemonError::Folder { folder: folder.to_owned(), source })
 }
 
 /// Starts the tasks that know the ports and what the host was told of them.
 fn start(
     settings: &Settings,
+    transports: Vec<String>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> Result<Agent, DaemonError> {
+) -> Result<Rc<Agent>, DaemonError> {
     // Watch before the first dump: what changes in between is then a hint.
     let watch = watch::start(settings.tick, tasks, stop);
     let kernel = Kernel::open(watch.gate).map_err(DaemonError::SockDiag)?;
-    let (_, extras) = tokio::sync::watch::channel(Extras::default());
-    let (tcp, udp, rules) = (watch.tcp, watch.udp, Rules::default());
+    let rules = settings.ports.ignore.as_deref().map(|texts| Rules::usable(texts).0);
+    let rules = rules.unwrap_or_default();
     let publisher = Publisher::default();
     publisher.set(|status| {
-        status.transports = vec![settings.address.to_string()];
+        status.transports = transports;
         status.polled = watch.polled;
         status.hides_ephemeral = rules.hides_ephemeral();
     });
+    let (tcp, udp, extras) = (watch.tcp, watch.udp, extra::start(tasks, stop));
     let table = Table::new(kernel, Sources { tcp, udp, rules, extras });
     let snapshots = table.subscribe();
     tasks.spawn(table.run(watch.hints, stop.clone()));
     let store = Store::open(&settings.runtime_dir);
-    let keeper = store.clone();
-    let until = stop.clone();
+    let (keeper, until) = (store.clone(), stop.clone());
     tasks.spawn(async move { keeper.keep(until).await });
     let (status, known) = (publisher.clone(), (snapshots.clone(), store.clone()));
     let (folder, until) = (settings.runtime_dir.clone(), stop.clone());
     tasks.spawn(async move { status.run(&folder, known.0, known.1, until).await });
-    Ok(Agent { snapshots, store, publisher, tasks: tasks.clone(), stop: stop.clone() })
+    Ok(Rc::new(Agent {
+        snapshots,
+        store,
+        publisher,
+        file_events: FileEvents::start(tasks, stop),
+        clock: settings.clock.sync.then(RefCell::default),
+        policy: Rc::new(Policy::new(settings.socket_owner, &settings.tunnel)),
+        tasks: tasks.clone(),
+        stop: stop.clone(),
+    }))
 }
 
 fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, DaemonError> {
@@ -98,12 +116,6 @@ async fn finish(tasks: &TaskTracker) {
     }
 }
 
-fn tell_systemd(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "service manager not told");
-    }
-}
-
 /// Why the daemon did not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
@@ -115,7 +127,7 @@ pub enum DaemonError {
         /// Why.
         source: io::Error,
     },
-    /// The listener.
+    /// No listener at all.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The list of sockets.

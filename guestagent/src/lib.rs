@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! watch  --hints-->  port::table  --watch<Snapshot>-->  rpc::info, rpc::events
-//! listen --streams-> server (http2) -> rpc -> tunnel, clock, inotify
+//! listen --streams-> server (http2) -> rpc -> tunnel, clock, file_events
 //! ```
 //!
 //! `watch` only ever says "look again"; `port::table` is the one writer of
@@ -11,14 +11,20 @@
 //! `daemon` reads top to bottom as the life of the process.
 
 pub mod cli;
+pub mod clock;
+pub mod commands;
 pub mod daemon;
 pub mod duration;
+pub mod file_events;
+pub mod grpc;
 pub mod http2;
+pub mod install;
 pub mod listen;
 pub mod port;
 pub mod report;
 pub mod rpc;
 pub mod server;
+pub mod settings;
 pub mod tunnel;
 pub mod watch;
 

@@ -1,39 +1,31 @@
-//! Where the host connects: a Unix socket, or vsock.
+//! Where the host connects: Unix sockets, vsock, virtio-serial ports, and
+//! sockets that systemd hands over; several at a time.
 //!
-//! A listener checks who is at the other end before a byte is read.
+//! An [`Address`] says where, an [`Endpoint`] is the open listener, a
+//! [`Stream`] one connection with the [`Peer`] at its other end. Who that is
+//! is checked before a byte is read.
 
 use std::io;
-use std::path::PathBuf;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UnixStream;
-use tokio_vsock::VsockStream;
 
+mod activation;
+mod address;
+mod fd_stream;
+mod keeper;
+mod peer;
+mod reactor;
+mod stream;
 mod unix;
+mod virtio;
 mod vsock;
 
+pub use activation::{Activated, activated};
+pub use address::{Address, AddressError};
+pub use keeper::open;
+pub use peer::Peer;
+pub use stream::Stream;
 pub use unix::UnixEndpoint;
+pub use virtio::{VirtioEndpoint, VirtioStream};
 pub use vsock::{Peers, VsockEndpoint};
-
-/// Which transport to listen on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// A Unix socket for root and one other user.
-    Unix {
-        /// Where the socket is made; an older one is removed.
-        path: PathBuf,
-        /// The user who may connect, besides root.
-        owner: u32,
-    },
-    /// A vsock port, for the host.
-    Vsock {
-        /// The port, not 0.
-        port: u32,
-        /// Who else may connect.
-        peers: Peers,
-    },
-}
 
 /// An open listener.
 #[derive(Debug)]
@@ -42,10 +34,13 @@ pub enum Endpoint {
     Unix(UnixEndpoint),
     /// On vsock.
     Vsock(VsockEndpoint),
+    /// On a virtio-serial port.
+    Virtio(VirtioEndpoint),
 }
 
 impl Endpoint {
-    /// Opens the listener.
+    /// Opens the listener, in one attempt. A virtio-serial port is only opened
+    /// by [`Self::accept`], which waits for the device if it is not there yet.
     ///
     /// # Errors
     /// The socket cannot be made, bound or given to its owner.
@@ -53,6 +48,7 @@ impl Endpoint {
         let opened = match address {
             Address::Unix { path, owner } => UnixEndpoint::open(path, *owner).map(Self::Unix),
             Address::Vsock { port, peers } => VsockEndpoint::open(*port, *peers).map(Self::Vsock),
+            Address::Virtio { name } => Ok(Self::Virtio(VirtioEndpoint::new(name))),
         };
         opened.map_err(|source| ListenError { address: address.clone(), source })
     }
@@ -61,10 +57,20 @@ impl Endpoint {
     ///
     /// # Errors
     /// The listener is broken, or resources are short.
-    pub async fn accept(&self) -> io::Result<Stream> {
+    pub async fn accept(&self) -> io::Result<(Stream, Peer)> {
         match self {
-            Self::Unix(endpoint) => endpoint.accept().await.map(Stream::Unix),
-            Self::Vsock(endpoint) => endpoint.accept().await.map(Stream::Vsock),
+            Self::Unix(endpoint) => {
+                let (stream, peer) = endpoint.accept().await?;
+                Ok((Stream::Unix(stream), peer))
+            }
+            Self::Vsock(endpoint) => {
+                let (stream, peer) = endpoint.accept().await?;
+                Ok((Stream::Vsock(stream), peer))
+            }
+            Self::Virtio(endpoint) => {
+                let (stream, peer) = endpoint.accept().await?;
+                Ok((Stream::Virtio(stream), peer))
+            }
         }
     }
 }
@@ -75,80 +81,4 @@ impl Endpoint {
 pub struct ListenError {
     address: Address,
     source: io::Error,
-}
-
-impl std::fmt::Display for Address {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unix { path, .. } => write!(f, "{}", path.display()),
-            Self::Vsock { port, .. } => write!(f, "vsock port {port}"),
-        }
-    }
-}
-
-/// A connection of the host.
-#[derive(Debug)]
-pub enum Stream {
-    /// Over a Unix socket.
-    Unix(UnixStream),
-    /// Over vsock.
-    Vsock(VsockStream),
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Vsock(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Vsock(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
-            Self::Vsock(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Vsock(stream) => Pin::new(stream).poll_shutdown(context),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Self::Vsock(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Unix(stream) => stream.is_write_vectored(),
-            Self::Vsock(stream) => stream.is_write_vectored(),
-        }
-    }
 }

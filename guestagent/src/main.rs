@@ -1,31 +1,26 @@
 //! The guest agent's command: arguments, log, run, exit code. Lima starts it as
-//! `lima-guestagent`; the name makes no difference.
+//! `lima-guestagent`; the name makes no difference, unless it is `yq`.
 
 use clap::Parser;
-use nixvm_guestagent::cli::{Cli, Command, Daemon, Report};
-use nixvm_guestagent::{daemon, report};
+use nixvm_guestagent::cli::Cli;
+use nixvm_guestagent::commands;
 use std::error::Error;
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if arguments.next().is_some_and(|name| nixvm_yq::is_called_as_yq(&name)) {
+        return nixvm_yq::run(arguments);
+    }
     let cli = Cli::parse();
     log(cli.debug);
-    let done = match cli.command {
-        Command::Daemon(arguments) => serve(arguments),
-        Command::Ports(arguments) => ports(&arguments),
-        Command::Status(arguments) => status(&arguments),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{}", chain(error.as_ref()));
-            ExitCode::FAILURE
-        }
-    }
+    commands::run(cli).unwrap_or_else(|error| {
+        tracing::error!("{}", chain(error.as_ref()));
+        ExitCode::FAILURE
+    })
 }
 
 /// Our own messages in the detail that was asked for, others' warnings only.
@@ -42,35 +37,6 @@ fn log(debug: bool) {
         .finish()
         .with(ours)
         .init();
-}
-
-fn serve(arguments: Daemon) -> Result<(), Box<dyn Error>> {
-    let settings = arguments.settings(|name| std::env::var(name).ok())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(daemon::run(settings))?)
-}
-
-fn ports(arguments: &Report) -> Result<(), Box<dyn Error>> {
-    let status = report::status::Status::read(&arguments.runtime_dir).unwrap_or_else(|error| {
-        tracing::warn!(%error, "what the daemon knows cannot be read");
-        None
-    });
-    let rows = report::rows(status.as_ref())?;
-    let colours = report::table::Colours::on(std::io::stdout().is_terminal());
-    let text = if arguments.json {
-        serde_json::to_string(&rows)? + "\n"
-    } else {
-        report::table::table(&rows, colours)
-    };
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
-}
-
-fn status(arguments: &Report) -> Result<(), Box<dyn Error>> {
-    let status = report::status::Status::read(&arguments.runtime_dir)?;
-    let status =
-        status.ok_or_else(|| format!("no daemon uses {}", arguments.runtime_dir.display()))?;
-    let text = if arguments.json { serde_json::to_string(&status)? + "\n" } else { status.text() };
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 fn chain(error: &dyn Error) -> String {

@@ -1,23 +1,51 @@
-//! The service: one file for each call, and here only who calls what.
+//! The service: what each method does, without its way over the wire.
 
+use crate::clock::Clock;
+use crate::file_events::FileEvents;
 use crate::port::{Snapshot, store::Store};
-use crate::proto::guest_service_server::GuestService;
-use crate::proto::{Event, Info, Inotify, TimeSyncRequest, TimeSyncResponse, TunnelMessage};
+use crate::proto::{Event, Info, Inotify, TimeSyncResponse};
 use crate::report::publisher::Publisher;
-use crate::tunnel::Download;
-use std::pin::Pin;
-use tokio::sync::watch;
+use crate::tunnel::policy::Policy;
+use std::cell::RefCell;
+use std::rc::Rc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::{Request, Response, Status, Streaming};
 
 mod events;
 mod info;
-mod inotify;
-mod time;
+
+/// The methods of the service. There is no package: see the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// `GetInfo`
+    Info,
+    /// `GetEvents`
+    Events,
+    /// `PostInotify`
+    FileEvents,
+    /// `Tunnel`
+    Tunnel,
+    /// `SyncTime`
+    Time,
+}
+
+impl Method {
+    /// The method of a request's path.
+    pub fn of(path: &[u8]) -> Option<Self> {
+        match path.strip_prefix(b"/GuestService/")? {
+            b"GetInfo" => Some(Self::Info),
+            b"GetEvents" => Some(Self::Events),
+            b"PostInotify" => Some(Self::FileEvents),
+            b"Tunnel" => Some(Self::Tunnel),
+            b"SyncTime" => Some(Self::Time),
+            _ => None,
+        }
+    }
+}
 
 /// What the calls share.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Agent {
     /// What listens in the guest.
     pub snapshots: watch::Receiver<Snapshot>,
@@ -25,46 +53,46 @@ pub struct Agent {
     pub store: Store,
     /// What the daemon says of itself.
     pub publisher: Publisher,
+    /// Takes the times of files that changed on the host.
+    pub file_events: FileEvents,
+    /// The guest's clock, unless something else keeps it.
+    pub clock: Option<RefCell<Clock>>,
+    /// Whom tunnels are dialled for.
+    pub policy: Rc<Policy>,
     /// The owner of every task.
     pub tasks: TaskTracker,
     /// Ends streams in good order.
     pub stop: CancellationToken,
 }
 
-/// A stream of events, boxed: there is one a host.
-pub type Events = Pin<Box<dyn futures_core::Stream<Item = Result<Event, Status>> + Send>>;
-
-#[tonic::async_trait]
-impl GuestService for Agent {
-    type GetEventsStream = Events;
-    type TunnelStream = Download;
-
-    async fn get_info(&self, _: Request<()>) -> Result<Response<Info>, Status> {
-        Ok(Response::new(info::info(&self.snapshots.borrow())))
+impl Agent {
+    /// The listening ports now.
+    pub fn info(&self) -> Info {
+        info::info(&self.snapshots.borrow())
     }
 
-    async fn get_events(&self, _: Request<()>) -> Result<Response<Events>, Status> {
-        Ok(Response::new(events::stream(self)))
+    /// Changes of the listening ports, until the receiver goes.
+    pub fn events(&self) -> mpsc::Receiver<Event> {
+        events::follow(self)
     }
 
-    async fn post_inotify(
-        &self,
-        request: Request<Streaming<Inotify>>,
-    ) -> Result<Response<()>, Status> {
-        inotify::follow(request.into_inner(), &self.stop).await.map(Response::new)
+    /// A file of a share has changed on the host.
+    pub fn file_changed(&self, message: Inotify) {
+        self.file_events.push(message);
     }
 
-    async fn tunnel(
-        &self,
-        request: Request<Streaming<TunnelMessage>>,
-    ) -> Result<Response<Download>, Status> {
-        crate::tunnel::open(request.into_inner(), &self.tasks, &self.stop).await.map(Response::new)
+    /// Compares the clocks, and corrects the guest's.
+    pub fn sync_time(&self, host: Option<prost_types::Timestamp>) -> TimeSyncResponse {
+        let Some(clock) = &self.clock else { return TimeSyncResponse::default() };
+        let answer = clock.borrow_mut().sync(host);
+        if answer.adjusted {
+            self.publisher.clock(step(answer.drift_ms));
+        }
+        answer
     }
+}
 
-    async fn sync_time(
-        &self,
-        request: Request<TimeSyncRequest>,
-    ) -> Result<Response<TimeSyncResponse>, Status> {
-        Ok(Response::new(time::sync(request.into_inner().host_time)))
-    }
+/// What `status` says of a step; `drift_ms` is guest minus host before it.
+fn step(drift_ms: i64) -> String {
+    format!("set by {} ms", -i128::from(drift_ms))
 }

@@ -6,158 +6,189 @@
 //! may still answer. The other way there is no half-close: when the guest's
 //! program has finished, the call ends, and with it both directions.
 //!
-//! The download is read from the socket only when the host has room for it,
-//! into a buffer that all tunnels share, so an idle or stalled tunnel holds no
-//! data. The upload is a task; each of the two ends the other by one token.
+//! Nothing is copied that can go at once: up, from the buffer of the connection
+//! to the socket; down, from the socket to its place among the frames. Only
+//! what a slow program leaves in our hands is kept, and that is at most the
+//! stream's window.
 
-use crate::proto::TunnelMessage;
-use bytes::Bytes;
-use std::cell::RefCell;
+use crate::grpc::Status;
+use crate::listen::Peer;
+use crate::report::publisher::{Counted, Publisher};
+use crate::server::wire::{Body, Turn, Wire};
+use decode::{Decoder, Handshake};
+use encode::Encoder;
+use policy::Policy;
+use socket::{Kind, Socket};
+use std::collections::VecDeque;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use tokio::io::ReadBuf;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tokio_util::task::TaskTracker;
-use tonic::{Status, Streaming};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
 
-pub mod dial;
+pub mod decode;
+mod dial;
+mod download;
+mod encode;
+mod linger;
+pub mod lists;
+mod owner;
+pub mod policy;
+mod socket;
 mod upload;
 
-use dial::Socket;
+pub use linger::{Left, Linger};
 
-/// The most that is read at once: no UDP datagram is larger.
-const CHUNK: usize = 64 * 1024;
+/// Longer than the kernel's first few attempts, shorter than a user's patience.
+const DIAL: Duration = Duration::from_secs(30);
+/// The host never ends a UDP flow, so the guest does after this silence; the
+/// host then opens another one with the next datagram.
+const SILENCE: Duration = Duration::from_secs(90);
 
-thread_local! {
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into());
-}
-
-/// What both directions share.
+/// A tunnel while its stream is open.
 #[derive(Debug)]
-struct Tunnel {
-    id: String,
-    socket: Socket,
-    activity: upload::Activity,
-    ended: CancellationToken,
+pub struct Tunnel {
+    policy: Rc<Policy>,
+    peer: Peer,
+    decoder: Decoder,
+    encoder: Encoder,
+    state: State,
+    /// Bytes for the program that have not gone, or a datagram in the making.
+    backlog: VecDeque<u8>,
+    /// The host has sent all.
+    ended: bool,
+    /// The program has been told so, or takes no more.
+    finished: bool,
+    /// The program has sent all.
+    closed: bool,
+    publisher: Publisher,
+    /// Counts it as open once it is dialled.
+    counted: Option<Counted>,
+    /// Datagrams for the host that wait for its windows.
+    answer: Body,
+    active: Instant,
 }
 
-/// Reads the first message, connects, and starts the upload.
-///
-/// # Errors
-/// A target that is not allowed, or a connection that failed.
-pub async fn open(
-    mut messages: Streaming<TunnelMessage>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> Result<Download, Status> {
-    let Some(first) = messages.message().await? else { return Ok(Download::finished()) };
-    let socket = dial::dial(&first.protocol, &first.guest_addr).await.inspect_err(|error| {
-        tracing::debug!(target = first.guest_addr, %error, "tunnel refused");
-    })?;
-    let tunnel = Arc::new(Tunnel {
-        id: first.id,
-        socket,
-        activity: upload::Activity::default(),
-        ended: CancellationToken::new(),
-    });
-    tasks.spawn(upload::run(tunnel.clone(), first.data, messages, stop.clone()));
-    Ok(Download::of(tunnel))
-}
-
-/// What the guest's program sends, as messages.
 #[derive(Debug)]
-pub struct Download {
-    /// None when nothing more is sent.
-    tunnel: Option<Arc<Tunnel>>,
-    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+enum State {
+    Greeting,
+    Connecting(Socket, Handshake, Instant),
+    Open(Socket),
 }
 
-impl Download {
-    fn of(tunnel: Arc<Tunnel>) -> Self {
-        let ended = Box::pin(tunnel.ended.clone().cancelled_owned());
-        Self { tunnel: Some(tunnel), ended }
-    }
-
-    /// For a host that closed before it named a target.
-    fn finished() -> Self {
-        Self { tunnel: None, ended: Box::pin(CancellationToken::new().cancelled_owned()) }
-    }
-
-    fn poll_data(&self, context: &mut Context<'_>) -> Poll<Option<Result<TunnelMessage, Status>>> {
-        let Some(tunnel) = &self.tunnel else { return Poll::Ready(None) };
-        let received = SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
-            let polled = tunnel.socket.poll_receive(context, &mut buffer);
-            polled.map_ok(|()| Bytes::copy_from_slice(buffer.filled()))
-        });
-        Poll::Ready(match ready!(received) {
-            Ok(data) if data.is_empty() => None,
-            Ok(data) => {
-                tunnel.activity.now();
-                Some(Ok(TunnelMessage { id: tunnel.id.clone(), data, ..TunnelMessage::default() }))
-            }
-            Err(error) => Some(Err(Status::unknown(format!("read: {}", dial::text(&error))))),
-        })
-    }
-
-    fn finish(&mut self) {
-        if let Some(tunnel) = self.tunnel.take() {
-            tunnel.ended.cancel();
+impl Tunnel {
+    /// A tunnel whose first message is yet to come. `peer` is the user who
+    /// asks, where that is not the host.
+    pub fn new(policy: Rc<Policy>, publisher: Publisher, peer: Peer) -> Self {
+        Self {
+            policy,
+            peer,
+            decoder: Decoder::new(),
+            encoder: Encoder::default(),
+            state: State::Greeting,
+            backlog: VecDeque::new(),
+            ended: false,
+            finished: false,
+            closed: false,
+            publisher,
+            counted: None,
+            answer: Body::default(),
+            active: Instant::now(),
         }
     }
-}
 
-impl futures_core::Stream for Download {
-    type Item = Result<TunnelMessage, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let message = match self.poll_data(context) {
-            Poll::Ready(message) => message,
-            Poll::Pending => {
-                ready!(self.ended.as_mut().poll(context));
-                None
+    /// Goes on with whatever can go on.
+    pub fn poll(&mut self, wire: &mut Wire<'_>) -> Turn {
+        match self.advance(wire) {
+            Ok(turn) => turn,
+            Err(status) => {
+                wire.end(&status);
+                Turn::Over
             }
+        }
+    }
+
+    fn advance(&mut self, wire: &mut Wire<'_>) -> Result<Turn, Status> {
+        self.connect(wire)?;
+        if matches!(self.state, State::Open(_)) {
+            self.upload(wire);
+            return self.download(wire);
+        }
+        // A host that closes before it has named a target wanted nothing.
+        if self.ended && matches!(self.state, State::Greeting) {
+            return Err(Status::ok());
+        }
+        Ok(Turn::Idle)
+    }
+
+    fn greet(&mut self) -> Result<(), Status> {
+        let wanted = self.decoder.handshake()?;
+        let dialled = self.policy.dial(&self.peer, &wanted);
+        let socket = dialled.map_err(|error| {
+            if error.is_refusal() {
+                self.publisher.refused();
+            }
+            Status::from(&error)
+        })?;
+        self.counted = Some(self.publisher.tunnel());
+        self.encoder = Encoder::new(&wanted.id);
+        self.state = State::Connecting(socket, wanted, Instant::now() + DIAL);
+        Ok(())
+    }
+
+    /// The answer begins when the connection is there: to whoever wants to
+    /// know, that is the confirmation.
+    fn connect(&mut self, wire: &mut Wire<'_>) -> Result<(), Status> {
+        let State::Connecting(socket, wanted, _) = &mut self.state else { return Ok(()) };
+        match socket.poll_connected(&mut Context::from_waker(wire.waker)) {
+            Poll::Pending => return Ok(()),
+            Poll::Ready(Err(error)) => return Err(dial::refused(wanted, error)),
+            Poll::Ready(Ok(())) => wire.answer(),
+        }
+        if let State::Connecting(socket, ..) = std::mem::replace(&mut self.state, State::Greeting) {
+            self.state = State::Open(socket);
+        }
+        Ok(())
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        match &self.state {
+            State::Connecting(socket, ..) | State::Open(socket) => Some(socket.kind()),
+            State::Greeting => None,
+        }
+    }
+
+    /// When to call [`Tunnel::expire`], if nothing else happens.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Connecting(_, _, deadline) => Some(*deadline),
+            State::Open(socket) if socket.kind() == Kind::Datagram => Some(self.active + SILENCE),
+            State::Open(_) | State::Greeting => None,
+        }
+    }
+
+    /// Ends what has taken too long.
+    pub fn expire(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return Turn::Idle;
+        }
+        let status = match &self.state {
+            State::Connecting(_, wanted, _) => {
+                dial::refused(wanted, io::Error::new(io::ErrorKind::TimedOut, "i/o timeout"))
+            }
+            State::Open(_) | State::Greeting => Status::ok(),
         };
-        if !matches!(message, Some(Ok(_))) {
-            self.finish();
-        }
-        Poll::Ready(message)
+        wire.end(&status);
+        Turn::Over
     }
-}
 
-/// The host has cancelled the call or gone away: close at once.
-impl Drop for Download {
-    fn drop(&mut self) {
-        self.finish();
-    }
-}
-
-impl Socket {
-    /// Data, or nothing at the end. Empty datagrams are passed over: the host
-    /// takes an empty message for the end of the flow. So are refused ones:
-    /// the program may come back, and until then nothing is lost by waiting.
-    fn poll_receive(
-        &self,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => loop {
-                ready!(stream.poll_read_ready(context))?;
-                match stream.try_read_buf(buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => return Poll::Ready(result.map(drop)),
-                }
-            },
-            Self::Udp(socket) => loop {
-                match ready!(socket.poll_recv(context, buffer)) {
-                    Ok(()) if buffer.filled().is_empty() => {}
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                    result => return Poll::Ready(result),
-                }
-            },
+    /// What is left to do when the stream is over. A program that has sent all
+    /// ends a tunnel in good order, and may still take what is on its way.
+    pub fn linger(self) -> Option<Linger> {
+        if self.kind() != Some(Kind::Stream) || (self.closed && self.backlog.is_empty()) {
+            return None;
         }
+        let (State::Connecting(socket, ..) | State::Open(socket)) = self.state else { return None };
+        Some(Linger::new(socket, self.backlog, self.ended || self.closed, self.finished))
     }
 }

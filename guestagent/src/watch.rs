@@ -5,6 +5,7 @@
 //!   through `perf_event_open` with a filter in the kernel; no BPF.
 //! - [`destroy`]: UDP sockets that go away, through `sock_diag`'s multicast.
 //! - [`sock_diag`]: the listening sockets, the only truth.
+//! - [`extra`]: ports that no socket shows, with their own truth.
 //!
 //! Tracepoints see all network namespaces, the dump only our own: [`namespace`]
 //! tells how likely it is that a hint is about ours.
@@ -15,16 +16,23 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub mod address;
 mod cpu;
 pub mod destroy;
 pub mod extra;
 mod filter;
-mod format;
+pub mod format;
+pub mod iptables;
 pub mod kernel;
+pub mod kubernetes;
 mod namespace;
-mod perf;
+pub mod netlink;
+pub mod nft;
+pub mod perf;
+pub mod presence;
+pub mod rules;
 pub mod sock_diag;
-mod tracepoint;
+pub mod tracepoint;
 
 /// Hints that may wait. More of them wait in the kernel's own buffers.
 const QUEUE: usize = 64;

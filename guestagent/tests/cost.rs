@@ -97,8 +97,7 @@ async fn cost(name: &str, daemon: &Daemon, noise: Noise) {
 #[ignore = "prints figures of this machine"]
 fn figures() {
     isolated("figures", async || {
-        let folder = tempfile::tempdir().expect("folder");
-        let daemon = Daemon::start_with(folder, &[]).await;
+        let daemon = Daemon::start_quietly().await;
         let _held = daemon.client().await.get_events(()).await.expect("events").into_inner();
         let millisecond = Duration::from_millis(1);
         cost("idle", &daemon, Noise::start(Duration::from_secs(1), false, || {})).await;

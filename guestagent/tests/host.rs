@@ -4,11 +4,19 @@
 
 mod support;
 
-use std::path::PathBuf;
-use std::process::Command;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
 use support::{Daemon, PATIENCE, isolated};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
+use tokio::process::Child;
+
+/// More than any probe takes on a busy machine.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Preface, empty SETTINGS, and `GetInfo` with the header block as Lima 2.2's
 /// host sends it: `81` is the empty `:authority`.
@@ -65,57 +73,182 @@ fn empty_authority_is_answered() {
 }
 
 /// `NIXVM_HOSTPROBE`, or one built with the `go` on PATH.
-fn hostprobe() -> Result<PathBuf, String> {
-    if let Some(path) = std::env::var_os("NIXVM_HOSTPROBE") {
-        return Ok(path.into());
-    }
-    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/peers");
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hostprobe");
-    let built = Command::new("go")
-        .args(["build", "-o"])
-        .arg(&target)
-        .arg("./hostprobe")
-        .current_dir(source)
-        .output()
-        .map_err(|error| format!("no NIXVM_HOSTPROBE, and go does not start: {error}"))?;
-    if !built.status.success() {
-        return Err(format!("go build: {}", String::from_utf8_lossy(&built.stderr)));
-    }
-    Ok(target)
+fn hostprobe() -> Result<&'static Path, &'static str> {
+    static PROBE: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+        if let Some(path) = std::env::var_os("NIXVM_HOSTPROBE") {
+            return Ok(path.into());
+        }
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers");
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostprobe");
+        let built = Command::new("go")
+            .args(["build", "-o"])
+            .arg(&target)
+            .arg("./hostprobe")
+            .current_dir(source)
+            .output()
+            .map_err(|error| format!("no NIXVM_HOSTPROBE, and go does not start: {error}"))?;
+        if !built.status.success() {
+            return Err(format!("go build: {}", String::from_utf8_lossy(&built.stderr)));
+        }
+        Ok(target)
+    });
+    PROBE.as_deref().map_err(String::as_str)
+}
+
+/// Lima's own client on our daemon.
+fn start(probe: &Path, name: &str, daemon: &Daemon) -> Child {
+    tokio::process::Command::new(probe)
+        .arg("-socket")
+        .arg(daemon.socket())
+        .arg(name)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("hostprobe")
+}
+
+/// What a probe has seen, once it has ended.
+async fn seen(child: Child) -> Value {
+    let output = tokio::time::timeout(LIMIT, child.wait_with_output()).await.expect("in time");
+    let output = output.expect("output");
+    assert!(output.status.success(), "{}", output.status);
+    let seen = serde_json::from_slice(&output.stdout).expect("JSON");
+    println!("{seen:#}");
+    seen
+}
+
+/// Runs one probe on a daemon of its own. What it saw must be as `expected`,
+/// in these keys, and not above each of the `bounds`.
+fn holds(test: &str, name: &'static str, expected: Value, bounds: &'static [(&str, f64)]) {
+    let probe = match hostprobe() {
+        Ok(probe) => probe,
+        Err(reason) => return println!("SKIP {test}: {reason}"),
+    };
+    isolated(test, async move || {
+        let daemon = Daemon::start().await;
+        let seen = seen(start(probe, name, &daemon)).await;
+        for (key, value) in expected.as_object().expect("an object") {
+            assert_eq!(&seen[key], value, "{key}");
+        }
+        for (key, bound) in bounds {
+            let number = seen[key].as_f64().expect(key);
+            assert!(number <= *bound, "{key}: {number} is more than {bound}");
+        }
+    });
 }
 
 #[test]
-fn limas_own_client_is_served() {
+fn each_call_of_limas_client_is_served() {
+    let expected = json!({
+        "info_ports": [], "download_whole": true, "upload_whole": true,
+        "time_adjusted": false, "time_error": "", "inotify_error": "",
+    });
+    holds("each_call_of_limas_client_is_served", "basics", expected, &[]);
+}
+
+#[test]
+fn half_close_waits_for_a_late_long_answer() {
+    let expected = json!({ "request": "request", "bytes": 4 << 20, "whole": true });
+    holds("half_close_waits_for_a_late_long_answer", "delayed", expected, &[]);
+}
+
+#[test]
+fn write_and_close_at_once_loses_nothing() {
+    let expected = json!({ "lost": 0, "lost_of_cut": 0, "odd_ends": 0 });
+    holds("write_and_close_at_once_loses_nothing", "closing", expected, &[]);
+}
+
+#[test]
+fn close_of_the_guest_is_seen_by_a_host_that_stays() {
+    let expected = json!({ "whole": 20 });
+    let bounds = &[("longest_ms", 1000.0)];
+    holds("close_of_the_guest_is_seen_by_a_host_that_stays", "ended", expected, bounds);
+}
+
+#[test]
+fn datagrams_of_each_size_come_back_whole() {
+    let expected = json!({ "whole": [1, 512, 1472, 1500, 9000, 32767, 32768, 32769, 65507] });
+    holds("datagrams_of_each_size_come_back_whole", "datagrams", expected, &[]);
+}
+
+#[test]
+fn refusals_are_told_as_by_limas_own_agent() {
+    let expected = json!({
+        "code": "Unknown", "text": "dial tcp 127.0.0.1:9: connect: connection refused",
+        "unix_code": "PermissionDenied",
+    });
+    holds("refusals_are_told_as_by_limas_own_agent", "refused", expected, &[]);
+}
+
+#[test]
+fn ten_thousand_connections_leave_nothing_behind() {
+    let expected = json!({ "files_grown": 0 });
+    let bounds = &[("rss_grown_mib", 1.0)];
+    holds("ten_thousand_connections_leave_nothing_behind", "churn", expected, bounds);
+}
+
+#[test]
+fn one_stuck_tunnel_of_a_thousand_stops_no_other() {
+    let expected = json!({ "whole": 1000 });
+    let bounds = &[("ping_max_ms", 5000.0), ("peak_mib", 64.0)];
+    holds("one_stuck_tunnel_of_a_thousand_stops_no_other", "parallel", expected, bounds);
+}
+
+#[test]
+fn ports_are_told_once_whenever_they_listen_after_bind() {
+    let expected = json!({ "0s": true, "50µs": true, "1ms": true, "50ms": true, "1s": true });
+    holds("ports_are_told_once_whenever_they_listen_after_bind", "gaps", expected, &[]);
+}
+
+#[test]
+fn brief_listeners_never_stay() {
+    let expected = json!({ "odd": 0, "stuck": 0, "info_ports": [] });
+    holds("brief_listeners_never_stay", "brief", expected, &[]);
+}
+
+#[test]
+fn five_hundred_ports_at_once_are_told_once() {
+    let expected = json!({ "added_once": true, "removed_once": true });
+    holds("five_hundred_ports_at_once_are_told_once", "crowd", expected, &[]);
+}
+
+#[test]
+fn a_host_that_comes_back_hears_of_changes_only() {
+    let expected = json!({ "first_whole": true, "changes_only": true });
+    holds("a_host_that_comes_back_hears_of_changes_only", "reconnect", expected, &[]);
+}
+
+#[test]
+fn two_hosts_are_both_told_and_served() {
+    let both = json!([true, true]);
+    let expected = json!({ "added_once": both, "removed_once": both, "whole": [50, 50] });
+    holds("two_hosts_are_both_told_and_served", "two", expected, &[]);
+}
+
+#[test]
+fn an_agent_that_is_killed_under_load_is_found_again() {
+    let test = "an_agent_that_is_killed_under_load_is_found_again";
     let probe = match hostprobe() {
         Ok(probe) => probe,
-        Err(reason) => return println!("SKIP limas_own_client_is_served: {reason}"),
+        Err(reason) => return println!("SKIP {test}: {reason}"),
     };
-    isolated("limas_own_client_is_served", async move || {
+    isolated(test, async move || {
         let daemon = Daemon::start().await;
-        let output = tokio::process::Command::new(probe)
-            .arg("-socket")
-            .arg(daemon.socket())
-            .output()
-            .await
-            .expect("hostprobe");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{errors}");
-        let seen: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let mut child = start(probe, "restart", &daemon);
+        let mut said = BufReader::new(child.stdout.take().expect("output")).lines();
+        let line = tokio::time::timeout(LIMIT, said.next_line()).await.expect("in time");
+        assert_eq!(line.expect("output").as_deref(), Some("kill"));
+        daemon.signal(Signal::KILL);
+        let (_, folder) = daemon.ended().await;
+        let _daemon = Daemon::start_in(folder).await;
+        child.stdin.take().expect("input").write_all(b"back\n").await.expect("told");
+        let line = tokio::time::timeout(LIMIT, said.next_line()).await.expect("in time");
+        let seen: Value =
+            serde_json::from_str(&line.expect("output").expect("a line")).expect("JSON");
         println!("{seen:#}");
-        for (key, expected) in [
-            ("second_stream", serde_json::json!([])),
-            ("half_close", "answer to request".into()),
-            ("download_whole", true.into()),
-            ("upload_whole", true.into()),
-            ("refused_code", "Unknown".into()),
-            ("unix_code", "PermissionDenied".into()),
-            ("time_adjusted", false.into()),
-            ("time_error", "".into()),
-            ("inotify_error", "".into()),
-        ] {
-            assert_eq!(seen[key], expected, "{key}");
+        for key in ["served_before", "difference_only", "served_after"] {
+            assert_eq!(seen[key], true, "{key}");
         }
-        let sizes = seen["udp_sizes_whole"].as_object().expect("sizes");
-        assert!(sizes.len() == 8 && sizes.values().all(|whole| whole == true), "{sizes:?}");
     });
 }

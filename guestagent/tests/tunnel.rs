@@ -144,7 +144,7 @@ fn refusals_have_code_and_text() {
                 "unix",
                 "/run/docker.sock",
                 tonic::Code::PermissionDenied,
-                "dial unix: only tcp and udp are allowed in a tunnel",
+                "dial unix /run/docker.sock: no owner is known by whose rights it could be judged",
             ),
         ] {
             let status = open(&mut client, protocol, target).await.expect_err("refused");

@@ -1,6 +1,8 @@
 //! Build, boot, test and measure nixvm.
 
 mod assets;
+mod bench;
+mod fuzz;
 mod progress;
 mod setup;
 mod test;
@@ -17,16 +19,21 @@ use clap::Parser;
 enum Task {
     Up(up::Options),
     Test(test::Options),
+    #[command(subcommand)]
+    Bench(bench::Subject),
     Vectors(vectors::Options),
     Assets(assets::Options),
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Up(options) => up::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Bench(subject) => bench::run(&subject),
         Task::Vectors(options) => vectors::run(&options),
         Task::Assets(options) => assets::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -19,6 +19,8 @@ pub enum Purpose {
     Guests,
     /// That and all tests.
     Tests,
+    /// Fuzzing parsers.
+    Fuzzing,
 }
 
 /// Makes sure that this machine has what the purpose needs.
@@ -47,7 +49,10 @@ pub fn prepare(purpose: Purpose) -> Result<()> {
 }
 
 fn missing(purpose: Purpose) -> Result<Vec<Need>> {
-    let mut needs = need::for_guests(Arch::host()?);
+    let mut needs = match purpose {
+        Purpose::Guests | Purpose::Tests => need::for_guests(Arch::host()?),
+        Purpose::Fuzzing => need::for_fuzzing(),
+    };
     if purpose == Purpose::Tests {
         needs.extend(need::for_tests());
     }

@@ -2,7 +2,7 @@
 
 mod layer;
 mod output;
-mod watch;
+pub mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

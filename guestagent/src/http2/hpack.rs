@@ -1,162 +1,185 @@
-//! Walks an HPACK header block far enough to exchange an empty `:authority`.
+//! Reads HPACK header blocks (RFC 7541).
 //!
-//! RFC 7541 6: a field starts with a byte whose high bits tell its kind:
-//! `1` an indexed field (7-bit index), `01` a literal that enters the dynamic
-//! table (6-bit index of its name), `001` a change of the table's size (5 bit),
-//! `0000` and `0001` other literals (4 bit). An index that fills its prefix goes
-//! on in bytes with the high bit set, but for the last. Name index 0 means that
-//! the name follows as a string; a string is a 7-bit length and its bytes.
-//! So fields can be told apart without any table.
+//! A field starts with a byte whose high bits tell its kind: `1` an indexed
+//! field (7-bit index), `01` a literal that enters the dynamic table (6-bit
+//! index of its name), `001` a new size of that table (5 bits), `0000` and
+//! `0001` other literals (4 bits). An index that fills its prefix goes on in
+//! bytes with the high bit set, but for the last. Name index 0 means that the
+//! name follows as a string: a 7-bit length whose high bit says that the bytes
+//! are in Huffman code.
 //!
-//! Index 1 is `:authority`, empty. What replaces it is as long:
-//!
-//! | on the wire | becomes | why |
-//! |---|---|---|
-//! | `81` | `93` | index 19, `accept`, empty |
-//! | `41 00` | `77 00` | literal `set-cookie`, empty: a name of ten bytes like `:authority`, so that both dynamic tables evict alike |
-//! | `01 00`, `11 00` | `93 93` | no literal with a 4-bit index is a regular field |
-//!
-//! Only the first is known to occur (Go finds the field in the static table).
-//! A literal whose two bytes are parted by a frame's head is left as it is.
+//! There is no writer: our answers are few and the same, so they are constants
+//! (`http2::frame`), without index or Huffman code.
 
-use super::Ahead;
+use std::collections::VecDeque;
 
-const EMPTY_AUTHORITY: u8 = 0x81;
-const EMPTY_ACCEPT: u8 = 0x93;
-const INDEXED_LITERAL_AUTHORITY: u8 = 0x41;
-const INDEXED_LITERAL_SET_COOKIE: u8 = 0x77;
-/// An empty string, plain or in Huffman code.
-const LENGTH_MASK: u8 = 0x7f;
+mod huffman;
+mod table;
 
-/// A position in a header block, kept over frames.
-#[derive(Debug, Default)]
-pub struct Walker {
-    at: At,
+/// What a field costs in the table besides its bytes (RFC 7541 4.1).
+const OVERHEAD: usize = 32;
+/// The size of the dynamic table that we let the host use: HTTP/2's own first
+/// value, which holds before any agreement.
+const TABLE: usize = 4096;
+/// The most that one header block may decode to. The host sends 200 bytes.
+const LIST: usize = 16 * 1024;
+
+/// The block breaks RFC 7541, or is larger than any request of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("header block that cannot be read")]
+pub struct Malformed;
+
+/// The reader of one connection, with what earlier blocks left in its table.
+#[derive(Debug)]
+pub struct Decoder {
+    /// The newest first.
+    entries: VecDeque<Field>,
+    size: usize,
+    limit: usize,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
-enum At {
-    /// A field starts.
-    #[default]
-    Field,
-    /// More bytes of an index, then what follows it.
-    Index(Follow),
-    /// The first byte of a string's length.
-    Length(Part),
-    /// More bytes of a length: its value so far and the next shift.
-    LengthMore(Part, u64, u32),
-    /// Bytes of a string that remain.
-    Text(Part, u64),
+#[derive(Debug, Clone)]
+struct Field {
+    name: Vec<u8>,
+    value: Vec<u8>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Follow {
-    Nothing,
-    Value,
+impl Default for Decoder {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), size: 0, limit: TABLE }
+    }
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    Name,
-    Value,
-}
-
-impl Walker {
-    /// Takes at least one byte of a non-empty slice, or none to wait for one
-    /// more, which is only done with [`Ahead::Possible`] and a single byte.
-    pub fn step(&mut self, bytes: &mut [u8], ahead: Ahead) -> usize {
-        let length = bytes.len();
-        let Some((first, rest)) = bytes.split_first_mut() else { return 0 };
-        let (next, taken) = match self.at {
-            At::Field => match field(first, rest.first_mut(), ahead) {
-                Some(found) => found,
-                None => return 0,
-            },
-            At::Index(follow) => (index(*first, follow), 1),
-            At::Length(part) => (length_start(*first, part), 1),
-            At::LengthMore(part, sum, shift) => (length_more(*first, part, sum, shift), 1),
-            At::Text(part, left) => {
-                let taken = usize::try_from(left).map_or(length, |left| left.min(length));
-                (text(part, left.saturating_sub(taken as u64)), taken)
+impl Decoder {
+    /// Hands each field of a whole block to `each`, as name and value.
+    ///
+    /// # Errors
+    /// The block is malformed. The connection cannot go on: the table is no
+    /// longer the host's.
+    pub fn decode(
+        &mut self,
+        block: &[u8],
+        mut each: impl FnMut(&[u8], &[u8]),
+    ) -> Result<(), Malformed> {
+        let mut input = Input(block);
+        let mut total = 0;
+        while let Some(first) = input.peek() {
+            if first & 0xe0 == 0x20 {
+                self.resize(input.integer(5)?)?;
+                continue;
             }
-        };
-        self.at = next;
-        taken
-    }
-}
-
-/// The start of a field: what comes next and the bytes taken, or none to wait.
-fn field(first: &mut u8, second: Option<&mut u8>, ahead: Ahead) -> Option<(At, usize)> {
-    match *first {
-        EMPTY_AUTHORITY => {
-            *first = EMPTY_ACCEPT;
-            Some((At::Field, 1))
+            let field = self.field(first, &mut input)?;
+            total += field.cost();
+            if total > LIST {
+                return Err(Malformed);
+            }
+            each(&field.name, &field.value);
+            if first & 0xc0 == 0x40 {
+                self.insert(field);
+            }
         }
-        INDEXED_LITERAL_AUTHORITY | 0x01 | 0x11 => match second {
-            Some(length) if *length & LENGTH_MASK == 0 => Some((replace_literal(first, length), 2)),
-            None if ahead == Ahead::Possible => None,
-            _ => Some((At::Length(Part::Value), 1)),
-        },
-        byte => Some((kind(byte), 1)),
+        Ok(())
+    }
+
+    fn field(&self, first: u8, input: &mut Input<'_>) -> Result<Field, Malformed> {
+        if first & 0x80 != 0 {
+            return self.entry(input.integer(7)?);
+        }
+        let prefix = if first & 0x40 != 0 { 6 } else { 4 };
+        let name = match input.integer(prefix)? {
+            0 => input.text()?,
+            index => self.entry(index)?.name,
+        };
+        Ok(Field { name, value: input.text()? })
+    }
+
+    /// The static table, from 1, then the dynamic one.
+    fn entry(&self, index: usize) -> Result<Field, Malformed> {
+        let before = index.checked_sub(1).ok_or(Malformed)?;
+        if let Some((name, value)) = table::STATIC.get(before) {
+            return Ok(Field { name: (*name).into(), value: (*value).into() });
+        }
+        self.entries.get(before - table::STATIC.len()).cloned().ok_or(Malformed)
+    }
+
+    fn insert(&mut self, field: Field) {
+        let cost = field.cost();
+        self.evict(self.limit.saturating_sub(cost));
+        if cost <= self.limit {
+            self.size += cost;
+            self.entries.push_front(field);
+        }
+    }
+
+    fn resize(&mut self, limit: usize) -> Result<(), Malformed> {
+        if limit > TABLE {
+            return Err(Malformed);
+        }
+        self.limit = limit;
+        self.evict(limit);
+        Ok(())
+    }
+
+    fn evict(&mut self, room: usize) {
+        while self.size > room
+            && let Some(oldest) = self.entries.pop_back()
+        {
+            self.size -= oldest.cost();
+        }
     }
 }
 
-fn replace_literal(first: &mut u8, length: &mut u8) -> At {
-    if *first == INDEXED_LITERAL_AUTHORITY {
-        *first = INDEXED_LITERAL_SET_COOKIE;
-    } else {
-        *first = EMPTY_ACCEPT;
-        *length = EMPTY_ACCEPT;
-    }
-    At::Field
-}
-
-fn kind(byte: u8) -> At {
-    let (mask, follow) = match byte {
-        0x80.. => (0x7f, Follow::Nothing),
-        0x40..=0x7f => (0x3f, Follow::Value),
-        0x20..=0x3f => (0x1f, Follow::Nothing),
-        0x00..=0x1f => (0x0f, Follow::Value),
-    };
-    match (byte & mask, follow) {
-        (low, _) if low == mask => At::Index(follow),
-        (_, Follow::Nothing) => At::Field,
-        (0, Follow::Value) => At::Length(Part::Name),
-        (_, Follow::Value) => At::Length(Part::Value),
+impl Field {
+    fn cost(&self) -> usize {
+        self.name.len() + self.value.len() + OVERHEAD
     }
 }
 
-fn index(byte: u8, follow: Follow) -> At {
-    match follow {
-        _ if byte & 0x80 != 0 => At::Index(follow),
-        Follow::Nothing => At::Field,
-        Follow::Value => At::Length(Part::Value),
+/// What is left of a block.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.0.first().copied()
+    }
+
+    fn byte(&mut self) -> Result<u8, Malformed> {
+        let (first, rest) = self.0.split_first().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(*first)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    /// An integer with so many bits in its first byte. None of ours needs more
+    /// than four bytes after it.
+    fn integer(&mut self, prefix: u32) -> Result<usize, Malformed> {
+        let mask = (1_usize << prefix) - 1;
+        let mut value = usize::from(self.byte()?) & mask;
+        if value < mask {
+            return Ok(value);
+        }
+        for shift in [0, 7, 14, 21] {
+            let byte = self.byte()?;
+            value += usize::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(Malformed)
+    }
+
+    fn text(&mut self) -> Result<Vec<u8>, Malformed> {
+        let coded = self.peek().ok_or(Malformed)? & 0x80 != 0;
+        let length = self.integer(7)?;
+        let bytes = self.take(length)?;
+        if coded { huffman::decode(bytes, LIST) } else { Ok(bytes.into()) }
     }
 }
 
-fn length_start(byte: u8, part: Part) -> At {
-    match byte & LENGTH_MASK {
-        LENGTH_MASK => At::LengthMore(part, u64::from(LENGTH_MASK), 0),
-        length => text(part, u64::from(length)),
-    }
-}
-
-/// A length beyond 64 bits stays at the greatest: the block ends long before.
-fn length_more(byte: u8, part: Part, sum: u64, shift: u32) -> At {
-    let more = u64::from(byte & LENGTH_MASK);
-    let added = if shift < 56 { more << shift } else { u64::MAX };
-    let sum = if more == 0 { sum } else { sum.saturating_add(added) };
-    if byte & 0x80 == 0 {
-        text(part, sum)
-    } else {
-        At::LengthMore(part, sum, shift.saturating_add(7))
-    }
-}
-
-fn text(part: Part, left: u64) -> At {
-    match part {
-        _ if left > 0 => At::Text(part, left),
-        Part::Name => At::Length(Part::Value),
-        Part::Value => At::Field,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,13 @@ impl Rules {
         Ok(rules)
     }
 
+    /// Reads what can be read of the list, and says what cannot.
+    pub fn usable(texts: &[String]) -> (Self, Vec<RuleError>) {
+        let mut rules = Self { rules: Vec::new(), ephemeral: false };
+        let unusable = texts.iter().filter_map(|text| rules.add(text).err()).collect();
+        (rules, unusable)
+    }
+
     /// The text of the rule that leaves this port out.
     pub fn hides(&self, port: &Port) -> Option<Arc<str>> {
         self.rules.iter().find(|rule| rule.agrees(port)).map(|rule| rule.text.clone())

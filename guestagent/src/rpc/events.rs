@@ -3,26 +3,23 @@
 //! Each stream makes its own difference, against what the host was told over
 //! any stream before. It ends with OK when the agent stops.
 
-use super::{Agent, Events};
+use super::Agent;
 use crate::port::announced::Batch;
 use crate::port::{Port, Snapshot, store::Telling};
 use crate::proto::Event;
 use crate::report::publisher::Counted;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 
 /// Messages on their way to a host that is slow to read. While none fits,
 /// further changes of the ports become one.
 const QUEUE: usize = 1;
 
 /// The events for one host.
-pub fn stream(agent: &Agent) -> Events {
+pub fn follow(agent: &Agent) -> mpsc::Receiver<Event> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let follower = Follower {
         telling: agent.store.begin(),
@@ -32,7 +29,7 @@ pub fn stream(agent: &Agent) -> Events {
         sender,
     };
     agent.tasks.spawn(follower.run(agent.stop.clone()));
-    Box::pin(Received(receiver))
+    receiver
 }
 
 struct Follower {
@@ -103,15 +100,4 @@ fn messages(batch: Batch, fault: Option<String>) -> Vec<Event> {
         events.push(Event { errors: vec![text], ..base });
     }
     events
-}
-
-/// A channel as the stream that the service wants.
-struct Received(mpsc::Receiver<Event>);
-
-impl futures_core::Stream for Received {
-    type Item = Result<Event, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(ready!(self.0.poll_recv(context)).map(Ok))
-    }
 }

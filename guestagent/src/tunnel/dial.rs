@@ -1,67 +1,118 @@
 //! What a tunnel may reach, and reaching it.
 //!
-//! Only TCP and UDP, and only by address: whoever reaches the agent must not
-//! get at sockets of root that are files (GHSA-2j9v-p4xj-cjw2), and the host
-//! always has an address, since it had it from us. `0.0.0.0` and `::` connect
-//! to this machine's loopback on Linux.
+//! TCP and UDP by address only: the host always has one, since it had it from
+//! us. `0.0.0.0` and `::` connect to this machine's loopback on Linux. A Unix
+//! socket is reached by its path, where the owner of the agent may open it:
+//! the kernel decides that, since it is the owner who connects.
 
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
+use super::decode::Handshake;
+use super::lists;
+use super::owner::Owner;
+use super::socket::{Kind, Socket};
+use crate::grpc::{Code, Status};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
-use tokio::net::{TcpStream, UdpSocket};
-use tonic::Status;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
-/// Longer than the kernel's first few attempts, shorter than a user's patience.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A connection to a program of the guest.
-#[derive(Debug)]
-pub enum Socket {
-    /// A stream.
-    Tcp(TcpStream),
-    /// A connected datagram socket.
-    Udp(UdpSocket),
+/// Where a tunnel leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A TCP port.
+    Tcp(SocketAddr),
+    /// A UDP port.
+    Udp(SocketAddr),
+    /// The absolute path of a Unix socket.
+    Unix(PathBuf),
 }
 
-/// Connects to `address`, which is `host:port` with IPv6 in brackets.
+impl Target {
+    /// Reads what the host wrote: an address with a port (IPv6 in brackets),
+    /// or a path.
+    ///
+    /// # Errors
+    /// Another protocol, or no address or path.
+    pub fn parse(protocol: &str, target: &str) -> Result<Self, DialError> {
+        let address = || target.parse().map_err(|_| DialError::Address(target.into()));
+        match protocol {
+            "tcp" | "tcp4" | "tcp6" => Ok(Self::Tcp(address()?)),
+            "udp" | "udp4" | "udp6" => Ok(Self::Udp(address()?)),
+            // An abstract name (`@name`) has no owner and no mode to keep to.
+            "unix" if lists::plain(target) => Ok(Self::Unix(target.into())),
+            "unix" => Err(DialError::Path(target.into())),
+            _ => Err(DialError::Protocol(protocol.into())),
+        }
+    }
+
+    /// What its socket carries.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Udp(_) => Kind::Datagram,
+            Self::Tcp(_) | Self::Unix(_) => Kind::Stream,
+        }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "tcp {address}"),
+            Self::Udp(address) => write!(f, "udp {address}"),
+            Self::Unix(path) => write!(f, "unix {}", path.display()),
+        }
+    }
+}
+
+/// Begins to connect, with the owner's rights.
 ///
 /// # Errors
-/// Another protocol, no address, or nobody there.
-pub async fn dial(protocol: &str, address: &str) -> Result<Socket, DialError> {
-    let connect = |target: SocketAddr| async move {
-        match protocol {
-            "tcp" | "tcp4" | "tcp6" => tcp(target).await.map(Socket::Tcp),
-            _ => udp(target).map(Socket::Udp),
+/// The rights could not be taken, or the kernel refused at once.
+pub fn dial(target: &Target, owner: &Owner) -> Result<Socket, DialError> {
+    let failed = |source| DialError::Connect { target: target.to_string(), source };
+    let fd = owner.act(|| connect(target)).map_err(|source| DialError::Rights { source })?;
+    fd.and_then(|fd| Socket::new(fd, target.kind())).map_err(failed)
+}
+
+/// UDP is connected without being bound first: a bound socket would for a
+/// moment be one that listens, and be announced.
+fn connect(target: &Target) -> io::Result<OwnedFd> {
+    let socket = |family, kind| {
+        net::socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)
+    };
+    let family = |address: &SocketAddr| match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let (fd, begun) = match target {
+        Target::Tcp(address) => {
+            let fd = socket(family(address), SocketType::STREAM)?;
+            sockopt::set_tcp_nodelay(&fd, true)?;
+            let begun = net::connect(&fd, address);
+            (fd, begun)
+        }
+        Target::Udp(address) => {
+            let fd = socket(family(address), SocketType::DGRAM)?;
+            let begun = net::connect(&fd, address);
+            (fd, begun)
+        }
+        Target::Unix(path) => {
+            let fd = socket(AddressFamily::UNIX, SocketType::STREAM)?;
+            let begun = net::connect(&fd, &SocketAddrUnix::new(path)?);
+            (fd, begun)
         }
     };
-    if !matches!(protocol, "tcp" | "tcp4" | "tcp6" | "udp" | "udp4" | "udp6") {
-        return Err(DialError::Protocol(protocol.into()));
+    match begun {
+        Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(fd),
+        Err(error) => Err(error.into()),
     }
-    let target = address.parse().map_err(|_| DialError::Address(address.into()))?;
-    connect(target).await.map_err(|source| DialError::Connect {
-        protocol: protocol.into(),
-        address: address.into(),
-        source,
-    })
 }
 
-async fn tcp(target: SocketAddr) -> io::Result<TcpStream> {
-    let stream = tokio::time::timeout(PATIENCE, TcpStream::connect(target))
-        .await
-        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "i/o timeout")))?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-/// Connected without being bound first: a bound socket would for a moment be
-/// one that listens, and be announced.
-fn udp(target: SocketAddr) -> io::Result<UdpSocket> {
-    let family = if target.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = net::socket_with(family, SocketType::DGRAM, flags, None)?;
-    net::connect(&socket, &target)?;
-    UdpSocket::from_std(socket.into())
+/// The end of a tunnel whose connection was begun and has failed.
+pub fn refused(wanted: &Handshake, source: io::Error) -> Status {
+    let target = format!("{} {}", wanted.protocol, wanted.target);
+    tracing::debug!(target, error = %source, "tunnel not connected");
+    Status::from(&DialError::Connect { target, source })
 }
 
 /// The text of an error as Go's tools and their users know it.
@@ -74,33 +125,56 @@ pub fn text(error: &io::Error) -> String {
 /// Why a tunnel was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// Neither TCP nor UDP.
-    #[error("dial {0}: only tcp and udp are allowed in a tunnel")]
+    /// None of the three.
+    #[error("dial {0}: only tcp, udp and unix are allowed in a tunnel")]
     Protocol(String),
     /// Not an address and a port.
     #[error("dial: {0:?} is not an IP address with a port")]
     Address(String),
+    /// Not a path.
+    #[error("dial: {0:?} is not an absolute path without ..")]
+    Path(String),
+    /// A rule, or no owner to dial for.
+    #[error("dial {target}: {reason}")]
+    Denied {
+        /// Where to.
+        target: String,
+        /// The rule.
+        reason: String,
+    },
+    /// The account files, or the switch to another user.
+    #[error("dial: taking the owner's rights: {source}")]
+    Rights {
+        /// What the kernel says.
+        source: io::Error,
+    },
     /// Nobody answered there.
-    #[error("dial {protocol} {address}: connect: {}", text(source))]
+    #[error("dial {target}: connect: {}", text(source))]
     Connect {
-        /// As the host wrote it.
-        protocol: String,
-        /// As the host wrote it.
-        address: String,
+        /// Where to.
+        target: String,
         /// What the kernel says.
         source: io::Error,
     },
 }
 
-impl From<DialError> for Status {
-    fn from(error: DialError) -> Self {
-        let text = error.to_string();
-        match error {
-            DialError::Protocol(_) => Self::permission_denied(text),
-            DialError::Address(_) => Self::invalid_argument(text),
+impl DialError {
+    /// Whether the agent would not, where another might have.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Protocol(_) | Self::Denied { .. } | Self::Path(_))
+    }
+}
+
+impl From<&DialError> for Status {
+    fn from(error: &DialError) -> Self {
+        let code = match error {
+            DialError::Protocol(_) | DialError::Denied { .. } => Code::PermissionDenied,
+            DialError::Address(_) | DialError::Path(_) => Code::InvalidArgument,
+            DialError::Rights { .. } => Code::Internal,
             // Lima's own agent gives no better code, and hosts know this one.
-            DialError::Connect { .. } => Self::unknown(text),
-        }
+            DialError::Connect { .. } => Code::Unknown,
+        };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -108,36 +182,25 @@ impl From<DialError> for Status {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(protocol: &str, address: &str, code: tonic::Code, expected: &str) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let dialed = runtime.expect("runtime").block_on(dial(protocol, address));
-        let status = Status::from(dialed.expect_err("refused"));
-        assert_eq!((status.code(), status.message()), (code, expected));
-    }
-
     #[test]
-    fn refusals_say_why() {
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("port");
-        let address = closed.local_addr().expect("address").to_string();
-        drop(closed);
-        check(
-            "tcp",
-            &address,
-            tonic::Code::Unknown,
-            &format!("dial tcp {address}: connect: connection refused"),
-        );
-        check(
-            "unix",
-            "/run/docker.sock",
-            tonic::Code::PermissionDenied,
-            "dial unix: only tcp and udp are allowed in a tunnel",
-        );
-        check(
-            "tcp",
-            "localhost:80",
-            tonic::Code::InvalidArgument,
-            "dial: \"localhost:80\" is not an IP address with a port",
-        );
+    fn targets_are_addresses_and_paths() {
+        for (protocol, target, expected) in [
+            ("tcp", "127.0.0.1:80", Ok("tcp 127.0.0.1:80")),
+            ("tcp6", "[::1]:80", Ok("tcp [::1]:80")),
+            ("udp", "0.0.0.0:53", Ok("udp 0.0.0.0:53")),
+            ("unix", "/run/user/501/x", Ok("unix /run/user/501/x")),
+            ("unix", "@abstract", Err("dial: \"@abstract\" is not an absolute path without ..")),
+            (
+                "unixgram",
+                "/x",
+                Err("dial unixgram: only tcp, udp and unix are allowed in a tunnel"),
+            ),
+            ("tcp", "localhost:80", Err("dial: \"localhost:80\" is not an IP address with a port")),
+            ("tcp", "::1:80", Err("dial: \"::1:80\" is not an IP address with a port")),
+        ] {
+            let parsed = Target::parse(protocol, target);
+            let shown = parsed.map(|t| t.to_string()).map_err(|error| error.to_string());
+            assert_eq!(shown, expected.map(Into::into).map_err(Into::into));
+        }
     }
 }

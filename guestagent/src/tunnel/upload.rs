@@ -1,137 +1,167 @@
-//! The host's half of a tunnel, and the reasons for which a tunnel ends.
+//! From the host to the guest's program.
 
-use super::{Socket, Tunnel};
-use crate::proto::TunnelMessage;
-use bytes::Bytes;
-use rustix::net::Shutdown;
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-use tokio::net::TcpStream;
+use super::decode::Part;
+use super::socket::Kind;
+use super::{State, Tunnel};
+use crate::grpc::Status;
+use crate::server::wire::Wire;
+use std::io::IoSlice;
+use std::ops::Range;
+use std::task::{Context, Poll};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tonic::Streaming;
 
-/// The host never ends a UDP flow, so the guest does after this silence; the
-/// host then opens another one with the next datagram.
-const UDP_IDLE: Duration = Duration::from_secs(90);
-/// How long a tunnel may go on after the agent was told to stop.
-const GRACE: Duration = Duration::from_secs(2);
+/// No datagram is larger.
+const DATAGRAM: usize = 65_535;
 
-/// When data last went through a tunnel.
-#[derive(Debug)]
-pub struct Activity {
-    start: Instant,
-    last: AtomicU64,
-}
-
-impl Default for Activity {
-    fn default() -> Self {
-        Self { start: Instant::now(), last: AtomicU64::new(0) }
+impl Tunnel {
+    /// Reads a part of the request's body, which is at `range` of `inbox`.
+    /// Bytes for the program are added to `pieces`, to be written together.
+    ///
+    /// # Errors
+    /// Not a tunnel's message, or a target that is refused.
+    pub fn read(
+        &mut self,
+        inbox: &[u8],
+        range: Range<usize>,
+        pieces: &mut Vec<Range<usize>>,
+        wire: &mut Wire<'_>,
+    ) -> Result<(), Status> {
+        let mut at = range.start;
+        loop {
+            let rest = inbox.get(at..range.end).unwrap_or_default();
+            let (taken, part) = self.decoder.next(rest)?;
+            match part {
+                Some(Part::Data(data)) => pieces.push(at + data.start..at + data.end),
+                Some(Part::End) => self.message_ends(inbox, pieces, wire)?,
+                None if taken == 0 => return Ok(()),
+                None => wire.release(taken),
+            }
+            at += taken;
+        }
     }
-}
 
-impl Activity {
-    /// Data goes through at this moment.
-    pub fn now(&self) {
-        let elapsed = self.start.elapsed().as_millis();
-        self.last.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Ordering::Relaxed);
+    fn message_ends(
+        &mut self,
+        inbox: &[u8],
+        pieces: &mut Vec<Range<usize>>,
+        wire: &mut Wire<'_>,
+    ) -> Result<(), Status> {
+        if let State::Greeting = self.state {
+            self.greet()?;
+            self.connect(wire)?;
+        }
+        if self.kind() == Some(Kind::Datagram) {
+            self.write(inbox, pieces, wire);
+            pieces.clear();
+            self.datagram(wire);
+        }
+        Ok(())
     }
 
-    fn last(&self) -> Instant {
-        self.start + Duration::from_millis(self.last.load(Ordering::Relaxed))
+    /// Writes pieces of `inbox` to the program; keeps what does not go.
+    pub fn write(&mut self, inbox: &[u8], pieces: &[Range<usize>], wire: &mut Wire<'_>) {
+        let slice = |piece: &Range<usize>| inbox.get(piece.clone()).unwrap_or_default();
+        let length: usize = pieces.iter().map(Range::len).sum();
+        if self.finished || length == 0 {
+            return wire.release(length);
+        }
+        if self.kind() == Some(Kind::Datagram) {
+            // One byte too many is enough to know that it is too large.
+            let room = (DATAGRAM + 1).saturating_sub(self.backlog.len());
+            self.backlog.extend(pieces.iter().flat_map(slice).take(room));
+            return wire.release(length);
+        }
+        let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(slice(piece))).collect();
+        let left = if self.backlog.is_empty() { self.push(&mut slices, wire) } else { &slices };
+        if self.finished {
+            return wire.release(left.iter().map(|slice| slice.len()).sum());
+        }
+        for slice in left {
+            self.backlog.extend(slice.iter());
+        }
     }
-}
 
-/// Runs until the tunnel ends, for whatever reason.
-pub async fn run(
-    tunnel: Arc<Tunnel>,
-    first: Bytes,
-    messages: Streaming<TunnelMessage>,
-    stop: CancellationToken,
-) {
-    let ended = tunnel.ended.clone();
-    tokio::select! {
-        () = ended.cancelled() => {}
-        () = silence(&tunnel) => tracing::debug!(id = tunnel.id, "idle UDP flow ended"),
-        () = grace(&stop) => tracing::debug!(id = tunnel.id, "tunnel closed to stop"),
-        () = carry(&tunnel, first, messages) => {}
+    /// Writes as much as goes, and returns the rest. A program that takes no
+    /// more may still have said something, which the download will find.
+    fn push<'s, 'b>(
+        &mut self,
+        mut slices: &'s mut [IoSlice<'b>],
+        wire: &mut Wire<'_>,
+    ) -> &'s [IoSlice<'b>] {
+        let State::Open(socket) = &mut self.state else { return slices };
+        while !slices.is_empty() {
+            match socket.poll_write(&mut Context::from_waker(wire.waker), slices) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(written)) => {
+                    IoSlice::advance_slices(&mut slices, written);
+                    wire.release(written);
+                }
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(%error, "program takes no more");
+                    self.finished = true;
+                    break;
+                }
+            }
+        }
+        slices
     }
-    ended.cancel();
-}
 
-async fn silence(tunnel: &Tunnel) {
-    match tunnel.socket {
-        Socket::Tcp(_) => std::future::pending().await,
-        Socket::Udp(_) => {
-            let mut end = Instant::now() + UDP_IDLE;
-            while end > Instant::now() {
-                tokio::time::sleep_until(end).await;
-                end = tunnel.activity.last() + UDP_IDLE;
+    /// Writes the backlog, and passes on the host's end when all has gone.
+    pub(super) fn upload(&mut self, wire: &mut Wire<'_>) {
+        if self.kind() != Some(Kind::Stream) {
+            return;
+        }
+        if !self.backlog.is_empty() {
+            let backlog = std::mem::take(&mut self.backlog);
+            let (first, second) = backlog.as_slices();
+            let mut slices = [IoSlice::new(first), IoSlice::new(second)];
+            let left = self.push(&mut slices, wire);
+            let kept = left.iter().map(|slice| slice.len()).sum::<usize>();
+            self.keep(backlog, kept, wire);
+        }
+        if self.ended && self.backlog.is_empty() && !self.finished {
+            self.finished = true;
+            if let State::Open(socket) = &self.state {
+                socket.finish();
             }
         }
     }
-}
 
-async fn grace(stop: &CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(GRACE).await;
-}
-
-/// Returns when the tunnel is to be closed, not when the host has said all.
-async fn carry(tunnel: &Tunnel, first: Bytes, mut messages: Streaming<TunnelMessage>) {
-    let mut data = first;
-    loop {
-        if !data.is_empty() {
-            tunnel.activity.now();
-            if let Err(error) = send(&tunnel.socket, &data).await {
-                tracing::debug!(id = tunnel.id, %error, "tunnel broke in the guest");
-                return;
-            }
-        }
-        match messages.message().await {
-            Ok(Some(message)) => data = message.data,
-            Ok(None) => break,
-            Err(_) => return,
+    /// Keeps the last bytes of a backlog, if there is still somebody for them.
+    fn keep(
+        &mut self,
+        mut backlog: std::collections::VecDeque<u8>,
+        kept: usize,
+        wire: &mut Wire<'_>,
+    ) {
+        if self.finished {
+            wire.release(kept);
+        } else if kept > 0 {
+            backlog.drain(..backlog.len() - kept);
+            self.backlog = backlog;
         }
     }
-    half_close(&tunnel.socket).await;
-}
 
-async fn send(socket: &Socket, data: &[u8]) -> io::Result<()> {
-    match socket {
-        Socket::Tcp(stream) => write_all(stream, data).await,
-        Socket::Udp(socket) => match socket.send(data).await {
-            // Nobody there now, or a datagram too large: lost, as UDP may be.
-            Err(error) if lost(&error) => Ok(()),
-            result => result.map(drop),
-        },
-    }
-}
-
-fn lost(error: &io::Error) -> bool {
-    let too_large = error.raw_os_error() == Some(libc::EMSGSIZE);
-    too_large || error.kind() == io::ErrorKind::ConnectionRefused
-}
-
-async fn write_all(stream: &TcpStream, mut data: &[u8]) -> io::Result<()> {
-    while !data.is_empty() {
-        match stream.try_write(data) {
-            Ok(written) => data = data.get(written..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
-            Err(error) => return Err(error),
+    /// Sends a whole datagram. Nobody there now, no room for it or too large:
+    /// lost, as UDP may be. An empty one is not sent: the host has none.
+    fn datagram(&mut self, wire: &mut Wire<'_>) {
+        let datagram = std::mem::take(&mut self.backlog);
+        let State::Open(socket) = &mut self.state else { return };
+        if datagram.is_empty() || datagram.len() > DATAGRAM {
+            return;
+        }
+        self.active = Instant::now();
+        let (first, second) = datagram.as_slices();
+        let slices = [IoSlice::new(first), IoSlice::new(second)];
+        if let Poll::Ready(Err(error)) =
+            socket.poll_write(&mut Context::from_waker(wire.waker), &slices)
+        {
+            tracing::trace!(%error, "datagram lost");
         }
     }
-    Ok(())
-}
 
-/// The guest's program sees the end of its input and may go on answering; the
-/// download ends the tunnel. A UDP flow has no such thing and ends now.
-async fn half_close(socket: &Socket) {
-    if let Socket::Tcp(stream) = socket
-        && rustix::net::shutdown(stream, Shutdown::Write).is_ok()
-    {
-        std::future::pending::<()>().await;
+    /// The host has sent all.
+    pub fn end(&mut self) {
+        self.ended = true;
     }
 }

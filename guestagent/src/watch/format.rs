@@ -29,7 +29,8 @@ impl Format {
         Self::parse(text).ok_or_else(|| io::Error::other(format!("no ID in {}", path.display())))
     }
 
-    fn parse(text: String) -> Option<Self> {
+    /// Reads the text of such a file.
+    pub fn parse(text: String) -> Option<Self> {
         let id = text.lines().find_map(|line| line.strip_prefix("ID:"))?.trim().parse().ok()?;
         Some(Self { id, text })
     }

@@ -29,7 +29,7 @@ const DATA_TAIL: usize = 129;
 /// Pages of records: some 200 of them, a flood of a few milliseconds.
 const PAGES: usize = 4;
 /// The part of a record that we look at: all tracepoints in use fit.
-const RECORD: usize = 128;
+pub const RECORD: usize = 128;
 
 /// `perf_event_attr` in its first published size (64 bytes), which every
 /// kernel takes. No flag bit is needed, so their order does not matter.
@@ -167,7 +167,7 @@ impl Ring {
 /// `perf_event_header` is kind (4), misc (2), size (2); a sample with thread and
 /// raw data goes on with process (4), thread (4), the data's length (4) and the
 /// data.
-fn deliver(record: &[u8; RECORD], each: &mut impl FnMut(Record<'_>)) {
+pub fn deliver(record: &[u8; RECORD], each: &mut impl FnMut(Record<'_>)) {
     let Some((kind, rest)) = record.split_first_chunk::<4>() else { return };
     match u32::from_ne_bytes(*kind) {
         PERF_RECORD_SAMPLE => {

@@ -6,6 +6,7 @@
 //! It walks its whole table of sockets for each family, and only what agrees
 //! with the request is copied to us: so a request says as much as it can.
 
+use crate::port::Protocol;
 use crate::port::socket::{Families, Query, Socket};
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
@@ -76,24 +77,40 @@ impl SockDiag {
 
     fn receive(&mut self, query: Query, found: &mut Vec<Socket>) -> io::Result<More> {
         let (length, _) = net::recv(&self.socket, self.buffer.as_mut_slice(), RecvFlags::empty())?;
-        let mut rest = self.buffer.get(..length).unwrap_or_default();
-        while let Some(message) = Message::first(rest) {
-            rest = rest.get(message.aligned..).unwrap_or_default();
-            if message.sequence != self.sequence {
-                continue;
-            }
-            match message.content()? {
-                Content::End => return Ok(More::No),
-                Content::Socket(body) => found.extend(message::socket(body, query.protocol)),
-            }
-        }
-        Ok(More::Yes)
+        let datagram = self.buffer.get(..length).unwrap_or_default();
+        parse(datagram, self.sequence, query.protocol, found)
     }
 }
 
-#[derive(PartialEq)]
-enum More {
+/// Reads one datagram of an answer.
+///
+/// # Errors
+/// The kernel refused the request, or the list is not whole.
+pub fn parse(
+    mut datagram: &[u8],
+    sequence: u32,
+    protocol: Protocol,
+    found: &mut Vec<Socket>,
+) -> io::Result<More> {
+    while let Some(message) = Message::first(datagram) {
+        datagram = datagram.get(message.aligned..).unwrap_or_default();
+        if message.sequence != sequence {
+            continue;
+        }
+        match message.content()? {
+            Content::End => return Ok(More::No),
+            Content::Socket(body) => found.extend(message::socket(body, protocol)),
+        }
+    }
+    Ok(More::Yes)
+}
+
+/// Whether the answer goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// In the next datagram.
     Yes,
+    /// This was all.
     No,
 }
 

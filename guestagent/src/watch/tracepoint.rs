@@ -23,7 +23,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-mod record;
+pub mod record;
 mod ring;
 
 /// Which of the tracepoints give hints.

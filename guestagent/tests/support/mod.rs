@@ -10,7 +10,7 @@ use nixvm_guestagent::proto::{Event, TunnelMessage};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -64,24 +64,33 @@ pub struct Daemon {
 
 impl Daemon {
     pub async fn start() -> Self {
-        Self::start_in(tempfile::tempdir().expect("folder")).await
+        Self::start_with(&[]).await
+    }
+
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        Self::start_as("--debug", arguments, tempfile::tempdir().expect("folder")).await
+    }
+
+    /// Without its remarks, which cost what is to be measured.
+    pub async fn start_quietly() -> Self {
+        Self::start_as("--debug=false", &[], tempfile::tempdir().expect("folder")).await
     }
 
     pub async fn start_in(folder: TempDir) -> Self {
-        Self::start_with(folder, &["--debug"]).await
+        Self::start_as("--debug", &[], folder).await
     }
 
     /// Returns when the daemon says that it is ready, as to systemd.
-    pub async fn start_with(folder: TempDir, flags: &[&str]) -> Self {
+    async fn start_as(debug: &str, arguments: &[&str], folder: TempDir) -> Self {
         let ready = folder.path().join("notify.sock");
         let _ = std::fs::remove_file(&ready);
         let notified = UnixDatagram::bind(&ready).expect("notify socket");
         let child = Command::new(env!("CARGO_BIN_EXE_nixvm-guestagent"))
-            .args(flags)
-            .args(["daemon", "--runtime-dir"])
+            .args([debug, "daemon", "--runtime-dir"])
             .arg(folder.path().join("run"))
             .arg("--socket-path")
             .arg(folder.path().join("ga.sock"))
+            .args(arguments)
             .env("NOTIFY_SOCKET", &ready)
             .stdin(Stdio::null())
             .spawn()
@@ -102,14 +111,15 @@ impl Daemon {
     }
 
     pub async fn client(&self) -> Client {
-        let path = self.socket();
-        let connect = tower::service_fn(move |_| {
-            let path = path.clone();
-            async move { UnixStream::connect(path).await.map(TokioIo::new) }
-        });
-        let endpoint = Endpoint::from_static("http://guest");
-        let channel = endpoint.connect_with_connector(connect).await.expect("channel");
-        GuestServiceClient::new(channel)
+        connect(&self.socket()).await.expect("channel")
+    }
+
+    /// The most memory that it has had, in KiB.
+    pub fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the daemon runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
@@ -131,6 +141,17 @@ impl Daemon {
         let empty = tempfile::tempdir().expect("folder");
         (status, std::mem::replace(&mut self.folder, empty))
     }
+}
+
+/// A client of the agent that listens on this socket.
+pub async fn connect(socket: &Path) -> Result<Client, tonic::transport::Error> {
+    let path = socket.to_owned();
+    let connect = tower::service_fn(move |_| {
+        let path = path.clone();
+        async move { UnixStream::connect(path).await.map(TokioIo::new) }
+    });
+    let endpoint = Endpoint::from_static("http://guest");
+    endpoint.connect_with_connector(connect).await.map(GuestServiceClient::new)
 }
 
 impl Drop for Daemon {

@@ -170,13 +170,19 @@ async fn accept(listener: TcpListener, client: Client, target: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nixvm_guestagent::file_events::FileEvents;
     use nixvm_guestagent::listen::{Address, Endpoint};
     use nixvm_guestagent::port::{Port, PortSet, Protocol, Snapshot, store::Store};
+    use nixvm_guestagent::report::publisher::Publisher;
     use nixvm_guestagent::rpc::Agent;
     use nixvm_guestagent::server;
+    use nixvm_guestagent::settings::Tunnel;
+    use nixvm_guestagent::tunnel::policy::Policy;
     use std::io::{Read, Write};
     use std::net::{Shutdown, TcpStream};
+    use std::rc::Rc;
     use std::sync::Arc;
+    use tokio::task::LocalSet;
     use tokio_util::task::TaskTracker;
 
     /// An agent without a kernel behind it: the test says what listens.
@@ -186,10 +192,14 @@ mod tests {
         let owner = rustix::process::getuid().as_raw();
         let address = Address::Unix { path: folder.join("ga.sock"), owner };
         let store = Store::open(folder);
-        let agent = Agent { snapshots, store, tasks: tasks.clone(), stop: stop.clone() };
-        runtime.expect("runtime").block_on(async {
+        let (stop, clock, publisher) = (stop.clone(), None, Publisher::default());
+        let policy = Rc::new(Policy::new(owner, &Tunnel::default()));
+        LocalSet::new().block_on(&runtime.expect("runtime"), async {
             let endpoint = Endpoint::open(&address).expect("endpoint");
-            server::serve(&endpoint, agent, &tasks, stop).await;
+            let file_events = FileEvents::start(&tasks, &stop);
+            let agent =
+                Agent { snapshots, store, publisher, file_events, clock, policy, tasks, stop };
+            server::serve(&endpoint, Rc::new(agent)).await;
         });
     }
 
@@ -200,7 +210,7 @@ mod tests {
         let at = guest.local_addr().expect("address");
         let port = Port::new(Protocol::Tcp, at.ip(), at.port());
         let ports = Arc::new(PortSet::from([port]));
-        let (truth, snapshots) = watch::channel(Snapshot { ports, fault: None });
+        let (truth, snapshots) = watch::channel(Snapshot { ports, ..Snapshot::default() });
         let stop = CancellationToken::new();
         let (path, until) = (folder.path().to_owned(), stop.clone());
         let server = std::thread::spawn(move || agent(&path, snapshots, &until));

@@ -1,7 +1,8 @@
-//! The guest's base image: Debian 12 with what the agents need beside them and nothing that does
-//! their work, no cloud-init in particular.
+//! The guests' base images: Debian 12, either with what the agents need beside them and nothing that
+//! does their work ([`base`]), or with cloud-init and nothing of ours, as Debian publishes it
+//! ([`stock`]).
 //!
-//! Made once by mmdebstrap and kept in `.nixvm/images/base-DIGEST`, where the digest is that of
+//! Made once by mmdebstrap and kept in `.nixvm/images/KIND-DIGEST`, where the digest is that of
 //! everything that decides the result. The disk has a GPT with one ext4 partition and is booted by
 //! its kernel and initrd directly, so there is no boot loader in it. Interfaces get the kernel's
 //! usual stable names: that they become what the seed calls them is the agent's work.
@@ -49,6 +50,10 @@ const PACKAGES: &[&str] = &[
     "tzdata",
 ];
 
+/// What is installed beyond that where cloud-init does the work. `iptables` and `rsync` are what Lima
+/// would download while it boots; the rest is in every image of Debian for clouds.
+const CLOUD_INIT: &[&str] = &["apt", "cloud-init", "iptables", "rsync"];
+
 /// What is never unpacked, to keep the image small and the boot short: documentation, and modules
 /// for hardware that QEMU does not have or that only slow an emulated boot down (KVM in the guest).
 const WITHOUT: &[&str] = &[
@@ -69,6 +74,27 @@ const WITHOUT: &[&str] = &[
 
 const CUSTOMIZE: &str = include_str!("image/customize.sh");
 const INITRAMFS: &str = include_str!("image/initramfs.sh");
+
+/// Who does the work of the first boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Base,
+    Stock,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Stock => "stock",
+        }
+    }
+
+    fn packages(self, arch: Arch) -> String {
+        let extra = if self == Self::Stock { CLOUD_INIT } else { &[] };
+        [PACKAGES, extra, &[arch.kernel_package()]].concat().join(",")
+    }
+}
 
 /// A base image on disk. None of its files is ever written again.
 #[derive(Clone, Debug)]
@@ -100,44 +126,55 @@ impl Base {
 
 /// Whether the base image has been made already.
 pub fn is_cached(arch: Arch) -> Result<bool> {
-    Ok(place(arch)?.is_dir())
+    Ok(place(arch, Kind::Base)?.is_dir())
 }
 
 /// The base image, from the cache or made now (about a minute).
 pub fn base(arch: Arch) -> Result<Base> {
-    let _lock = workspace::lock("base")?;
-    let dir = place(arch)?;
+    of_kind(arch, Kind::Base)
+}
+
+/// The image with cloud-init and nothing of ours, likewise.
+pub fn stock(arch: Arch) -> Result<Base> {
+    of_kind(arch, Kind::Stock)
+}
+
+fn of_kind(arch: Arch, kind: Kind) -> Result<Base> {
+    let _lock = workspace::lock(kind.name())?;
+    let dir = place(arch, kind)?;
     if !dir.is_dir() {
         let fresh = dir.with_extension("fresh");
         remove(&fresh)?;
         fs::create_dir_all(&fresh).with_context(|| format!("creating {}", fresh.display()))?;
-        if let Err(error) = make(arch, &fresh) {
+        if let Err(error) = make(arch, kind, &fresh) {
             remove(&fresh)?;
             return Err(error);
         }
         fs::rename(&fresh, &dir).with_context(|| format!("naming {}", dir.display()))?;
-        forget_others(&dir)?;
+        forget_others(&dir, kind)?;
     }
     Ok(Base { dir })
 }
 
-fn place(arch: Arch) -> Result<PathBuf> {
-    let inputs = format!("{arch:?} {SUITE} {PACKAGES:?} {WITHOUT:?} {OFFSET} {PARTITION_MIB}");
+fn place(arch: Arch, kind: Kind) -> Result<PathBuf> {
+    let mut inputs = format!("{arch:?} {SUITE} {PACKAGES:?} {WITHOUT:?} {OFFSET} {PARTITION_MIB}");
+    if kind == Kind::Stock {
+        inputs += &format!("{CLOUD_INIT:?}");
+    }
     let digest = digest(&[&inputs, &DISK_MIB.to_string(), CUSTOMIZE, INITRAMFS]);
-    Ok(workspace::state("images")?.join(format!("base-{digest}")))
+    Ok(workspace::state("images")?.join(format!("{}-{digest}", kind.name())))
 }
 
-fn make(arch: Arch, out: &Path) -> Result<()> {
+fn make(arch: Arch, kind: Kind, out: &Path) -> Result<()> {
     let disk = File::create(out.join("disk.raw")).context("creating the disk")?;
     disk.set_len(DISK_MIB << 20).context("sizing the disk")?;
     let (customize, initramfs) = (out.join("customize.sh"), out.join("initramfs.sh"));
     script(&customize, CUSTOMIZE)?;
     script(&initramfs, INITRAMFS)?;
-    let packages = format!("{},{}", PACKAGES.join(","), arch.kernel_package());
     Tool::new("mmdebstrap")
         .args(["--variant=essential", "--format=null", "--quiet"])
         .args(WITHOUT.iter().map(|path| format!("--dpkgopt=path-exclude={path}")))
-        .arg(format!("--include={packages}"))
+        .arg(format!("--include={}", kind.packages(arch)))
         .arg(format!("--essential-hook={}", initramfs.display()))
         .arg(format!("--customize-hook={}", customize.display()))
         .args([SUITE, "-"])
@@ -164,13 +201,14 @@ fn script(path: &Path, text: &str) -> Result<()> {
     fs::set_permissions(path, mode).with_context(|| format!("chmod {}", path.display()))
 }
 
-/// Removes base images made from other inputs: one takes 700 MB.
-fn forget_others(current: &Path) -> Result<()> {
+/// Removes base images of this kind made from other inputs: one takes 700 MB.
+fn forget_others(current: &Path, kind: Kind) -> Result<()> {
     let images = workspace::state("images")?;
     for entry in fs::read_dir(&images).context("listing images")? {
         let path = entry?.path();
-        let is_base = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("base-"));
-        if is_base && path != current {
+        let prefix = format!("{}-", kind.name());
+        let same_kind = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&prefix));
+        if same_kind && path != current {
             remove(&path)?;
         }
     }

@@ -20,15 +20,20 @@ pub struct Programs {
 
 /// Builds both programs (about two minutes from nothing on two cores, else seconds).
 pub fn build(arch: Arch) -> Result<Programs> {
+    let dir = packages(arch, &["nixvm-agent", "nixvm-guestagent"])?;
+    Ok(Programs { agent: dir.join("nixvm-agent"), guestagent: dir.join("nixvm-guestagent") })
+}
+
+/// Builds programs as a guest has them, and gives their folder.
+pub fn packages(arch: Arch, names: &[&str]) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     Tool::new(cargo)
         .args(["build", "--quiet", "--locked", "--profile", "guest", "--target", arch.target()])
-        .args(["--package", "nixvm-agent", "--package", "nixvm-guestagent"])
+        .args(names.iter().flat_map(|name| ["--package", name]))
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .dir(&workspace::root())
         .limit(Duration::from_mins(20))
         .run()
         .context("building the guest's programs")?;
-    let dir = workspace::target().join(arch.target()).join("guest");
-    Ok(Programs { agent: dir.join("nixvm-agent"), guestagent: dir.join("nixvm-guestagent") })
+    Ok(workspace::target().join(arch.target()).join("guest"))
 }

@@ -36,6 +36,7 @@ pub struct Machine {
     pub(super) accel: Accel,
     pub(super) image: Image,
     pub(super) shares: Vec<Share>,
+    pub(super) ports: Vec<String>,
     pub(super) dir: TempDir,
     pub(super) logs: PathBuf,
     pub(super) boots: u32,
@@ -52,8 +53,9 @@ impl Machine {
         fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         let dir = tempfile::Builder::new().prefix("nixvm-").tempdir();
         let dir = dir.context("making the machine's folder")?;
+        let (shares, ports) = (Vec::new(), Vec::new());
         let machine =
-            Self { arch, accel, image: image.clone(), shares: vec![], dir, logs, boots: 0 };
+            Self { arch, accel, image: image.clone(), shares, ports, dir, logs, boots: 0 };
         let disk = Tool::new("qemu-img").args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]);
         disk.arg(image.disk()).arg(machine.disk()).arg(DISK).run()?;
         machine.keygen()?;
@@ -63,6 +65,16 @@ impl Machine {
     /// Adds a shared folder.
     pub fn share(&mut self, share: Share) {
         self.shares.push(share);
+    }
+
+    /// Adds a virtio-serial port; gives the Unix socket that is its other end.
+    pub fn virtio_port(&mut self, name: &str) -> PathBuf {
+        self.ports.push(name.to_owned());
+        self.port_socket(name)
+    }
+
+    pub(super) fn port_socket(&self, name: &str) -> PathBuf {
+        self.path(&format!("{name}.sock"))
     }
 
     /// The machine's own folder, for files that a test wants to have cleaned up.

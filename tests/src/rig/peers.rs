@@ -44,6 +44,23 @@ pub fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The folder with our own programs that use Lima's packages, built now (seconds once Go has built
+/// those packages).
+pub fn programs(names: &[&str]) -> Result<PathBuf> {
+    go_is_new_enough()?;
+    let folder = workspace::target().join("peers");
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    Tool::new("go")
+        .args(["build", "-p", "1", "-o"])
+        .arg(&folder)
+        .args(names.iter().map(|name| format!("./{name}")))
+        .dir(&workspace::root().join("tests/peers"))
+        .limit(Duration::from_mins(15))
+        .run()
+        .context("building the programs of tests/peers")?;
+    Ok(folder)
+}
+
 /// Whether the peers have been built already.
 pub fn go_is_new_enough() -> Result<()> {
     let (major, minor) = GO;

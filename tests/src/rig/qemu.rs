@@ -30,6 +30,7 @@ pub fn args(machine: &Machine, mac: &str, serial: &Path) -> Vec<String> {
     network(&mut args, mac);
     args.add(["-device", "virtio-rng-pci"]);
     sockets(&mut args, machine, serial);
+    ports(&mut args, machine);
     shares(&mut args, machine);
     args.0
 }
@@ -62,6 +63,18 @@ fn sockets(args: &mut Args, machine: &Machine, serial: &Path) {
     args.add(["-serial", "chardev:serial"]);
     let qmp = show(&machine.path("qmp.sock"));
     args.pair("-qmp", format!("unix:{qmp},server=on,wait=off"));
+}
+
+/// As Lima gives them to its agent on Windows.
+fn ports(args: &mut Args, machine: &Machine) {
+    if !machine.ports.is_empty() {
+        args.add(["-device", "virtio-serial-pci"]);
+    }
+    for name in &machine.ports {
+        let path = show(&machine.port_socket(name));
+        args.pair("-chardev", format!("socket,path={path},server=on,wait=off,id={name}"));
+        args.pair("-device", format!("virtserialport,chardev={name},name={name}"));
+    }
 }
 
 fn shares(args: &mut Args, machine: &Machine) {

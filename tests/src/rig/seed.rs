@@ -39,6 +39,8 @@ pub struct Seed {
     pub params: Vec<(String, String)>,
     /// Port of the guest agent on vsock; 0: it listens on its Unix socket.
     pub vsock_port: u32,
+    /// Name of the guest agent's virtio-serial port; empty: there is none.
+    pub virtio_port: String,
     /// Further files of the medium: path and content, replacing what would be there.
     pub files: Vec<(String, String)>,
 }
@@ -98,6 +100,7 @@ impl Default for Seed {
             user_scripts: Vec::new(),
             params: Vec::new(),
             vsock_port: 0,
+            virtio_port: String::new(),
             files: Vec::new(),
         }
     }

@@ -56,7 +56,7 @@ pub fn start_stop_start(tally: &mut Tally) -> Result<()> {
     host.stop().context("the second stop")
 }
 
-fn listener(host: &LimaHost) -> Result<()> {
+pub fn listener(host: &LimaHost) -> Result<()> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let listen = format!("TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr");
     host.shell(&format!("setsid socat {listen} EXEC:'echo hi' >/dev/null 2>&1 </dev/null &"))?;

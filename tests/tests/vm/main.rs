@@ -7,6 +7,8 @@ mod bad_seed;
 mod boots;
 mod lima_host;
 mod shares;
+mod stock_lima;
+mod virtio_serial;
 mod vsock;
 
 use std::process::ExitCode;
@@ -19,8 +21,10 @@ fn main() -> ExitCode {
         ("later_boots", boots::later),
         ("virtiofs", shares::virtiofs),
         ("vsock", vsock::guest_agent),
+        ("virtio_serial", virtio_serial::guest_agent),
         ("bad_scripts_and_a_taken_uid", bad_seed::scripts_and_uid),
         ("no_medium", bad_seed::no_medium),
         ("real_lima_host", lima_host::start_stop_start),
+        ("stock_lima", stock_lima::drop_in),
     ])
 }

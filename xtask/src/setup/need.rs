@@ -59,6 +59,12 @@ pub fn for_tests() -> Vec<Need> {
     ]
 }
 
+/// What fuzzing needs.
+pub fn for_fuzzing() -> Vec<Need> {
+    let thing = Thing::Program("g++");
+    vec![Need { thing, package: "g++".into(), purpose: "building libFuzzer" }]
+}
+
 /// What guests need.
 pub fn for_guests(arch: Arch) -> Vec<Need> {
     use Thing::{File, Library, Program};

@@ -210,7 +210,10 @@ async fn hints_that_covered_less_are_made_up_for() {
 #[tokio::test(start_paused = true)]
 async fn ports_without_sockets_come_and_go() {
     table(Kernel::default(), async |run| {
-        let origin = crate::watch::extra::Origin::Iptables { chain: "DOCKER".into() };
+        let origin = crate::watch::extra::Origin::Iptables {
+            chain: "DOCKER".into(),
+            to: "172.17.0.2:80".into(),
+        };
         let port = Port::new(Protocol::Tcp, [0; 4].into(), 8080);
         run.extras.send_modify(|extras| drop(extras.ports.insert(port, origin)));
         run.quiet(0).await;

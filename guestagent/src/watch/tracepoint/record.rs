@@ -14,8 +14,10 @@ use std::collections::VecDeque;
 use std::io;
 use tokio::time::Instant;
 
-const CLOSE: u32 = 7;
 const LISTEN: u32 = 10;
+/// A listener ends here. Sockets of accepted connections leave LISTEN, too, as
+/// copies of theirs, but for `SYN_RECV`.
+const CLOSE: u32 = 7;
 /// The lengths of `sockaddr_in`, `sockaddr_in6` and `sockaddr_storage`.
 const IP_LENGTHS: [u64; 3] = [V4_LENGTH, 28, 128];
 /// With it no IPv6 socket can be bound.
@@ -47,15 +49,23 @@ pub struct EnterBind {
     length: usize,
 }
 
-/// How to open and read `sock:inet_sock_set_state`. Each connection that comes
-/// in is cloned from its listener and seems to leave LISTEN for `SYN_RECV`: those
-/// are not let through.
+/// How to open and read `sock:inet_sock_set_state`.
 pub fn listen() -> io::Result<(Listen, Event)> {
-    let format = Format::read("sock/inet_sock_set_state")?;
-    let (id, new_state, port) =
-        (format.id, place(&format, "newstate", 4)?, place(&format, "sport", 2)?);
-    let filter = format!("newstate == {LISTEN} || (oldstate == {LISTEN} && newstate == {CLOSE})");
-    Ok((Listen { id, new_state, port }, Event { id, filter, wakes: Wakes::Yes }))
+    let listen = Listen::in_format(&Format::read("sock/inet_sock_set_state")?)?;
+    let left = format!("oldstate == {LISTEN} && newstate == {CLOSE}");
+    let filter = format!("newstate == {LISTEN} || ({left})");
+    Ok((listen, Event { id: listen.id, filter, wakes: Wakes::Yes }))
+}
+
+impl Listen {
+    /// Finds the places.
+    ///
+    /// # Errors
+    /// A field is not there, or has another size.
+    pub fn in_format(format: &Format) -> io::Result<Self> {
+        let (new_state, port) = (place(format, "newstate", 4)?, place(format, "sport", 2)?);
+        Ok(Self { id: format.id, new_state, port })
+    }
 }
 
 /// How to open and read `syscalls:sys_enter_bind`. The kernel declares each

@@ -44,7 +44,7 @@ pub fn lima(seed: &Seed) -> String {
         ("SKIP_DEFAULT_DEPENDENCY_RESOLUTION", ""),
         ("VMTYPE", "qemu"),
         ("VSOCK_PORT", &vsock_port),
-        ("VIRTIO_PORT", ""),
+        ("VIRTIO_PORT", &seed.virtio_port),
         ("PLAIN", ""),
         ("NO_CLOUD_INIT", ""),
         ("PASSWORDLESS_SUDO", "1"),

@@ -1,0 +1,143 @@
+//! The first table: each figure of both agents, their ratio, the ceiling, and whether the aim is met.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::agents::{Agents, Side};
+use super::figures::{Figures, shown};
+use super::plan::{Aim, Plan, Row};
+
+/// The share of the ceiling that counts as the ceiling.
+const NEAR: f64 = 0.95;
+
+/// One line.
+pub struct Line {
+    row: Row,
+    go: Option<f64>,
+    ours: Option<f64>,
+    ceiling: Option<f64>,
+}
+
+/// The lines of all loads.
+pub fn rows(plan: &Plan, figures: &Figures) -> Vec<Line> {
+    let loads = plan.loads.iter();
+    let rows = loads.flat_map(|load| load.rows.iter().map(move |row| (load, row)));
+    rows.map(|(load, row)| {
+        let of = |side| figures.median(load, side, row.key);
+        // The ceiling is no agent: what it costs says nothing.
+        let ceiling = of(Side::Ceiling).filter(|_| !row.key.starts_with("cpu"));
+        Line { row: row.clone(), go: of(Side::Go), ours: of(Side::Ours), ceiling }
+    })
+    .collect()
+}
+
+/// The line of the programs' sizes.
+pub fn size(agents: &Agents) -> Result<Line> {
+    let of = |side| -> Result<Option<f64>> {
+        let path = agents.program(side);
+        let bytes =
+            fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
+        Ok(Some(f64::from(u32::try_from(bytes).context("a program of 4 GiB")?) / 1e6))
+    };
+    let row =
+        Row { title: "binary size, static, stripped, MB", key: "size_mb", aim: Aim::AtMost(2.5) };
+    Ok(Line { row, go: of(Side::Go)?, ours: of(Side::Ours)?, ceiling: None })
+}
+
+/// The table.
+pub fn text(lines: &[Line]) -> String {
+    let mut text = format!(
+        "\n{:<44}{:>10}{:>10}{:>8}{:>10}{:>7}  {:<16}{}\n",
+        "measure", "Go agent", "nixvm", "ratio", "ceiling", "of it", "aim", "met"
+    );
+    for line in lines {
+        let share = line.of_ceiling().map_or("-".into(), |share| format!("{:.0} %", share * 100.0));
+        text += &format!(
+            "{:<44}{:>10}{:>10}{:>8}{:>10}{share:>7}  {:<16}{}\n",
+            line.row.title,
+            shown(line.go),
+            shown(line.ours),
+            shown(line.ratio()),
+            shown(line.ceiling),
+            line.aim(),
+            line.verdict(),
+        );
+    }
+    text
+}
+
+impl Line {
+    /// For a program to read.
+    pub fn json(&self) -> Value {
+        json!({
+            "measure": self.row.title, "go": self.go, "nixvm": self.ours, "ratio": self.ratio(),
+            "ceiling": self.ceiling, "of_ceiling": self.of_ceiling(), "aim": self.aim(),
+            "met": self.met(),
+        })
+    }
+
+    fn ratio(&self) -> Option<f64> {
+        Some(self.ours? / self.go.filter(|go| *go != 0.0)?)
+    }
+
+    /// How near to the ceiling, also where less is better.
+    fn of_ceiling(&self) -> Option<f64> {
+        let share = self.ours? / self.ceiling?;
+        Some(if matches!(self.row.aim, Aim::Share(_)) { 1.0 / share } else { share })
+    }
+
+    fn aim(&self) -> String {
+        match self.row.aim {
+            Aim::AtMost(most) => format!("<= {most}"),
+            Aim::AtLeast(least) => format!(">= {least}"),
+            Aim::Share(share) => format!("<= {share}x"),
+            Aim::Times(times) => format!(">= {times}x"),
+            Aim::TimesOrCeiling(times) => format!(">= {times}x or 95 %"),
+            Aim::None => String::new(),
+        }
+    }
+
+    fn met(&self) -> Option<bool> {
+        let near = self.of_ceiling().is_some_and(|share| share >= NEAR);
+        match self.row.aim {
+            Aim::AtMost(most) => Some(self.ours? <= most),
+            Aim::AtLeast(least) => Some(self.ours? >= least),
+            Aim::Share(share) => Some(self.ratio()? <= share),
+            Aim::Times(times) => Some(self.ratio()? >= times),
+            Aim::TimesOrCeiling(times) => Some(near || self.ratio()? >= times),
+            Aim::None => None,
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match (self.met(), self.row.aim) {
+            (Some(true), _) => "yes",
+            (Some(false), _) => "no",
+            (None, Aim::None) => "",
+            (None, _) => "not measured",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn met(aim: Aim, go: f64, ours: f64, ceiling: Option<f64>) -> Option<bool> {
+        let row = Row { title: "t", key: "k", aim };
+        Line { row, go: Some(go), ours: Some(ours), ceiling }.met()
+    }
+
+    #[test]
+    fn aims_are_bounds_ratios_or_the_ceiling() {
+        assert_eq!(met(Aim::AtMost(0.0), 160.0, 0.0, None), Some(true));
+        assert_eq!(met(Aim::AtLeast(12.0), 10.0, 11.0, None), Some(false));
+        assert_eq!(met(Aim::Share(0.7), 0.1, 0.08, Some(0.03)), Some(false));
+        assert_eq!(met(Aim::Times(2.0), 1800.0, 3600.0, Some(15_000.0)), Some(true));
+        assert_eq!(met(Aim::TimesOrCeiling(2.0), 300.0, 500.0, Some(520.0)), Some(true));
+        assert_eq!(met(Aim::TimesOrCeiling(2.0), 300.0, 500.0, Some(600.0)), Some(false));
+        assert_eq!(met(Aim::None, 1.0, 1.0, None), None);
+    }
+}
