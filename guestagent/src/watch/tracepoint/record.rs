@@ -49,9 +49,7 @@ pub struct EnterBind {
     length: usize,
 }
 
-/// How to open and read `sock:inet_sock_set_state`. Each connection that comes
-/// in is cloned from its listener and seems to leave LISTEN for `SYN_RECV`: those
-/// are not let through.
+/// How to open and read `sock:inet_sock_set_state`.
 pub fn listen() -> io::Result<(Listen, Event)> {
     let listen = Listen::in_format(&Format::read("sock/inet_sock_set_state")?)?;
     let left = format!("oldstate == {LISTEN} && newstate == {CLOSE}");

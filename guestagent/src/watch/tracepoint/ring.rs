@@ -4,8 +4,8 @@
 //! they are of use; under a flood from another network namespace, or of binds
 //! that are none of our concern, it is nearly all that we do. So after
 //! [`PATIENCE`] such wake-ups in a row the ring is left alone for [`PAUSE`] at a
-//! time, not even waking the event loop, until one brings something of use or a
-//! pause brings next to nothing.
+//! time, not even waking the event loop, until one brings something of use or
+//! nothing at all.
 
 use super::record::Reader;
 use crate::port::schedule::Hint;
@@ -19,12 +19,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Wake-ups in vain that are put up with.
-const PATIENCE: u32 = 32;
+const PATIENCE: u32 = 16;
+/// So many are left after a pause that brought nothing: two more begin the next.
+const PROBATION: u32 = PATIENCE - 2;
 /// How long a ring is left alone. It has room for 200 records in this time; if
 /// there are more, a look at everything makes up for them.
-const PAUSE: Duration = Duration::from_millis(8);
+const PAUSE: Duration = Duration::from_millis(16);
 /// Wake-ups that are farther apart are no flood.
-const QUIET: Duration = Duration::from_millis(20);
+const QUIET: Duration = Duration::from_millis(50);
 
 /// Sends the hints in a ring until `stop`.
 pub async fn follow(ring: Ring, reader: Reader, hints: Sender<Hint>, stop: CancellationToken) {
@@ -88,7 +90,12 @@ impl Follower {
 
     fn judge(&mut self, found: &[Hint], now: Instant) {
         let useful = |hint: &Hint| !matches!(hint, Hint::Unlikely(_) | Hint::Lost);
-        let quiet = found.is_empty() || now.saturating_duration_since(self.last) > QUIET;
+        if found.is_empty() {
+            // The flood may have gone to another CPU, and will be back.
+            self.vain = self.vain.min(PROBATION);
+            return;
+        }
+        let quiet = now.saturating_duration_since(self.last) > QUIET;
         self.vain = if quiet || found.iter().any(useful) { 0 } else { self.vain + 1 };
         self.last = now;
     }
