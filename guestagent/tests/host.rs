@@ -16,7 +16,7 @@ use tokio::net::UnixStream;
 use tokio::process::Child;
 
 /// More than any probe takes on a busy machine.
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Preface, empty SETTINGS, and `GetInfo` with the header block as Lima 2.2's
 /// host sends it: `81` is the empty `:authority`.
@@ -191,7 +191,7 @@ fn ten_thousand_connections_leave_nothing_behind() {
 #[test]
 fn one_stuck_tunnel_of_a_thousand_stops_no_other() {
     let expected = json!({ "whole": 1000 });
-    let bounds = &[("ping_max_ms", 5000.0), ("peak_mib", 64.0)];
+    let bounds = &[("ping_max_ms", 20_000.0), ("peak_mib", 64.0)];
     holds("one_stuck_tunnel_of_a_thousand_stops_no_other", "parallel", expected, bounds);
 }
 

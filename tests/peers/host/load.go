@@ -26,9 +26,9 @@ type Load struct {
 }
 
 // Parallel opens many tunnels at once, half of them up and half of them down;
-// one more is written to and not read in the guest. After 20 s those are
+// one more is written to and not read in the guest. At the limit those are
 // counted that are whole.
-func Parallel(c *client.GuestAgentClient, count int) (*Load, error) {
+func Parallel(c *client.GuestAgentClient, count int, limit time.Duration) (*Load, error) {
 	source, err := Serve(func(conn *net.TCPConn) { _, _ = conn.Write(make([]byte, Share)) })
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func Parallel(c *client.GuestAgentClient, count int) (*Load, error) {
 	load := &Load{}
 	done := make(chan struct{})
 	go func() { tunnels.Wait(); close(done) }()
-	if load.PingMs, err = pingUntil(c, done, start.Add(4*Patience)); err != nil {
+	if load.PingMs, err = pingUntil(c, done, start.Add(limit)); err != nil {
 		return nil, err
 	}
 	load.Whole, load.Seconds = int(whole.Load()), time.Since(start).Seconds()

@@ -102,7 +102,7 @@ func ServeUDP() (string, error) {
 
 // ReadAll reads to the end, but not for ever: a tunnel has no deadlines.
 func ReadAll(conn net.Conn) ([]byte, error) {
-	return within(4*Patience, func() ([]byte, error) { return io.ReadAll(conn) })
+	return within(time.Minute, func() ([]byte, error) { return io.ReadAll(conn) })
 }
 
 // ReadOnce reads what comes next, but does not wait for ever.

@@ -12,7 +12,7 @@ func parallel(b *bench) (numbers, error) {
 	if err := b.agent.ResetPeak(); err != nil {
 		return nil, err
 	}
-	load, err := host.Parallel(b.client, b.connections)
+	load, err := host.Parallel(b.client, b.connections, 20*time.Second)
 	if err != nil {
 		return nil, err
 	}

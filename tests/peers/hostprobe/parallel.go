@@ -1,6 +1,10 @@
 package main
 
-import "nixvm.invalid/peers/host"
+import (
+	"time"
+
+	"nixvm.invalid/peers/host"
+)
 
 // parallel uses a thousand tunnels at once beside one that is stuck.
 func parallel(g guest) (seen, error) {
@@ -9,7 +13,7 @@ func parallel(g guest) (seen, error) {
 		return nil, err
 	}
 	defer c.Close()
-	load, err := host.Parallel(c, 1000)
+	load, err := host.Parallel(c, 1000, time.Minute)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func both(hosts [2]*client.GuestAgentClient) (whole [2]int, err error) {
 	done := make(chan error)
 	for i, c := range hosts {
 		go func() {
-			load, err := host.Parallel(c, 50)
+			load, err := host.Parallel(c, 50, time.Minute)
 			if err == nil {
 				whole[i] = load.Whole
 			}
