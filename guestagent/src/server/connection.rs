@@ -14,7 +14,7 @@ use crate::http2::session::Session;
 use crate::listen::Peer;
 use crate::rpc::Agent;
 use crate::tunnel::Linger;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -61,8 +61,8 @@ pub struct Connection<T> {
     ready: Arc<Ready>,
     woken: Vec<u32>,
     queue: VecDeque<u32>,
-    /// Streams whose windows are closed.
-    blocked: Vec<u32>,
+    /// Streams whose windows are closed, each once.
+    blocked: HashSet<u32>,
     timers: Timers,
     phase: Phase,
 }
@@ -100,8 +100,7 @@ enum Phase {
 }
 
 impl<T: AsyncRead + AsyncWrite> Connection<T> {
-    /// A connection that has just been accepted. `peer` is the user who asks,
-    /// where that is not the host.
+    /// A connection that has just been accepted. `peer` is who asks.
     pub fn new(io: T, agent: Rc<Agent>, peer: Peer) -> Self {
         let mut control = Vec::new();
         let session = Session::new(STREAMS, &mut control);
@@ -122,7 +121,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
             ready: Arc::default(),
             woken: Vec::new(),
             queue: VecDeque::new(),
-            blocked: Vec::new(),
+            blocked: HashSet::new(),
             timers,
             phase: Phase::Serving,
         }

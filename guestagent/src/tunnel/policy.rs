@@ -39,7 +39,8 @@ pub struct Policy {
 #[derive(Debug, Default)]
 struct Known {
     looked: Option<Instant>,
-    stamps: [Stamp; 3],
+    /// None before the first look.
+    stamps: Option<[Stamp; 3]>,
     /// Whom to dial for when the peer is not a user.
     owner: Option<u32>,
     owners: HashMap<Option<u32>, Owner>,
@@ -101,7 +102,7 @@ impl Policy {
         }
         known.looked = Some(Instant::now());
         let files = [&self.etc.join("passwd"), &self.etc.join("group"), &self.lima_env];
-        let stamps = files.map(|path| stamp(path));
+        let stamps = Some(files.map(|path| stamp(path)));
         if known.stamps != stamps {
             known.owners.clear();
             known.stamps = stamps;
@@ -226,6 +227,14 @@ mod tests {
             policy.look();
             assert_eq!(policy.known.borrow().owner, expected, "{flag} {setting:?}");
         }
+    }
+
+    #[test]
+    fn an_owner_by_number_needs_no_account_files() {
+        let folder = tempfile::tempdir().expect("folder");
+        let policy = policy(501, folder.path());
+        policy.look();
+        assert_eq!(policy.known.borrow().owner, Some(501));
     }
 
     /// Sockets that each one of two users may open, dialled for both by two

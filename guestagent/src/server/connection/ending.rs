@@ -19,6 +19,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
     /// The stream has gone; what its call still has to do goes on without it.
     pub(super) fn over(&mut self, stream: u32) {
         self.timers.set(stream, None);
+        self.blocked.remove(&stream);
         let Some(Entry { call, queue, waker, .. }) = self.calls.remove(&stream) else { return };
         if self.pieces.stream == stream {
             self.pieces.ranges.clear();

@@ -25,7 +25,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
                     }
                     break;
                 }
-                Turn::NoWindow => self.blocked.push(stream),
+                Turn::NoWindow => drop(self.blocked.insert(stream)),
                 Turn::Again => {
                     self.enqueue(stream);
                     moved = true;
