@@ -71,10 +71,10 @@ fn status(arguments: &Report) -> Outcome {
 
 fn check(arguments: &CheckConfig) -> Outcome {
     let (file, findings) = file::read(Some(&arguments.file))?;
-    let unusable = findings.iter().any(|finding| finding.level == Level::Error);
-    let mut lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
     let remarks = remarks(&file);
-    let unusable = unusable || !remarks.is_empty();
+    let unusable =
+        !remarks.is_empty() || findings.iter().any(|finding| finding.level == Level::Error);
+    let mut lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
     lines.extend(remarks.iter().map(|text| format!("{}: error: {text}", arguments.file.display())));
     print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
     Ok(ExitCode::from(if unusable { 2 } else { 0 }))

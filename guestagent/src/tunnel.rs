@@ -77,8 +77,7 @@ enum State {
 }
 
 impl Tunnel {
-    /// A tunnel whose first message is yet to come. `peer` is the user who
-    /// asks, where that is not the host.
+    /// A tunnel whose first message is yet to come. `peer` is who asks.
     pub fn new(policy: Rc<Policy>, publisher: Publisher, peer: Peer) -> Self {
         Self {
             policy,
@@ -98,17 +97,10 @@ impl Tunnel {
     }
 
     /// Goes on with whatever can go on.
-    pub fn poll(&mut self, wire: &mut Wire<'_>) -> Turn {
-        match self.advance(wire) {
-            Ok(turn) => turn,
-            Err(status) => {
-                wire.end(&status);
-                Turn::Over
-            }
-        }
-    }
-
-    fn advance(&mut self, wire: &mut Wire<'_>) -> Result<Turn, Status> {
+    ///
+    /// # Errors
+    /// The end of the call, a good one included.
+    pub fn poll(&mut self, wire: &mut Wire<'_>) -> Result<Turn, Status> {
         self.connect(wire)?;
         if matches!(self.state, State::Open(_)) {
             self.upload(wire);
@@ -168,18 +160,19 @@ impl Tunnel {
     }
 
     /// Ends what has taken too long.
-    pub fn expire(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
+    ///
+    /// # Errors
+    /// The end of the call, a good one included.
+    pub fn expire(&self, now: Instant) -> Result<Turn, Status> {
         if self.deadline().is_none_or(|deadline| deadline > now) {
-            return Turn::Idle;
+            return Ok(Turn::Idle);
         }
-        let status = match &self.state {
+        Err(match &self.state {
             State::Connecting(_, wanted, _) => {
                 dial::refused(wanted, io::Error::new(io::ErrorKind::TimedOut, "i/o timeout"))
             }
             State::Open(_) | State::Greeting => Status::ok(),
-        };
-        wire.end(&status);
-        Turn::Over
+        })
     }
 
     /// What is left to do when the stream is over. A program that has sent all

@@ -83,3 +83,8 @@ fn hinted(
         }
     }
 }
+
+/// Bytes of a fixed number at a place of what the kernel wrote.
+fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}

@@ -120,17 +120,14 @@ impl Call {
 
     /// Goes on with whatever can go on.
     pub fn poll(&mut self, wire: &mut Wire<'_>) -> Turn {
-        let status = match self {
-            Self::Tunnel(tunnel) => return tunnel.poll(wire),
+        let turn = match self {
+            Self::Tunnel(tunnel) => tunnel.poll(wire),
             Self::Unary(unary) => unary.poll(wire),
             Self::Events(events) => events.poll(wire),
             Self::FileEvents(agent, messages, end) => pass_on(agent, messages, *end, wire),
             Self::Refused(status) => Err(status.clone()),
         };
-        status.unwrap_or_else(|status| {
-            wire.end(&status);
-            Turn::Over
-        })
+        turn_or_end(turn, wire)
     }
 
     /// When to call [`Call::expire`], if nothing else happens.
@@ -139,14 +136,22 @@ impl Call {
     }
 
     /// Ends what has taken too long.
-    pub fn expire(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
-        if let Self::Tunnel(tunnel) = self { tunnel.expire(now, wire) } else { Turn::Idle }
+    pub fn expire(&self, now: Instant, wire: &mut Wire<'_>) -> Turn {
+        let Self::Tunnel(tunnel) = self else { return Turn::Idle };
+        turn_or_end(tunnel.expire(now), wire)
     }
 
     /// What is left to do when the stream is over.
     pub fn linger(self) -> Option<Linger> {
         if let Self::Tunnel(tunnel) = self { tunnel.linger() } else { None }
     }
+}
+
+fn turn_or_end(turn: Result<Turn, Status>, wire: &mut Wire<'_>) -> Turn {
+    turn.unwrap_or_else(|status| {
+        wire.end(&status);
+        Turn::Over
+    })
 }
 
 impl Unary {

@@ -5,6 +5,7 @@
 //! four bytes; a value can be attributes again. Readers here give what is there
 //! and end at what is cut or makes no sense.
 
+use super::field;
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{self, AddressFamily, Protocol, RecvFlags, SendFlags};
@@ -123,11 +124,6 @@ pub fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 /// The value of the first attribute of this type.
 pub fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
     attributes(bytes).find_map(|(found, value)| (found == kind).then_some(value))
-}
-
-/// Bytes of a fixed number at a place.
-pub fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
 }
 
 fn socket(protocol: Option<Protocol>, flags: SocketFlags) -> io::Result<OwnedFd> {

@@ -7,7 +7,7 @@
 //! jumps are places in the row. Layouts are those of 64-bit kernels; a 32-bit
 //! program would be given others by the kernel and reads nothing here.
 
-use crate::watch::netlink::field;
+use crate::watch::field;
 use crate::watch::nft::expression::text;
 use crate::watch::rules::{
     Comparison, Expression, Field, Hook, Register, Rule, Table, Verdict, Version, xt,

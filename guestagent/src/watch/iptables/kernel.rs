@@ -7,7 +7,7 @@
 //! when it exists, since asking would make it.
 
 use super::entry;
-use crate::watch::netlink::field;
+use crate::watch::field;
 use crate::watch::rules::Table;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto};
 use std::io;

@@ -4,7 +4,8 @@
 //! the network's order. Registers have two names: 1 to 4 are 16 bytes each, 8
 //! to 23 are the same 64 bytes in fours; 0 is the verdict.
 
-use crate::watch::netlink::{attributes, field, find};
+use crate::watch::field;
+use crate::watch::netlink::{attributes, find};
 use crate::watch::rules::{
     Comparison, Expression, Field, Found, REGISTERS, Register, Rule, Sense, Target, Verdict,
     Version, xt,

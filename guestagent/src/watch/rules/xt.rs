@@ -9,6 +9,7 @@
 use super::packet::LOCAL;
 use super::ranges::Ranges;
 use super::{Comparison, Expression, Field, Register, Target};
+use crate::watch::field;
 use std::net::IpAddr;
 
 /// `RTN_UNICAST`.
@@ -158,8 +159,4 @@ fn half(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     field(bytes, at).map(u32::from_ne_bytes)
-}
-
-fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
 }

@@ -10,6 +10,7 @@
 
 use crate::port::socket::{Autobound, Query, Socket};
 use crate::port::{Port, Protocol};
+use crate::watch::field;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -146,10 +147,6 @@ pub fn socket(body: &[u8], protocol: Protocol) -> Option<Socket> {
 /// The number that a socket has from its first to its last day.
 pub fn cookie(body: &[u8]) -> Option<u64> {
     field(body, 44).map(u64::from_ne_bytes)
-}
-
-fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
 }
 
 fn low_byte(number: libc::c_int) -> u8 {

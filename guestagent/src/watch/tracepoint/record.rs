@@ -7,6 +7,7 @@
 use crate::port::Protocol;
 use crate::port::schedule::Hint;
 use crate::port::socket::Families;
+use crate::watch::field;
 use crate::watch::format::Format;
 use crate::watch::namespace::{Namespace, Place};
 use crate::watch::perf::{Event, Record, Wakes};
@@ -145,10 +146,6 @@ impl Reader {
             Hint::Unlikely(Protocol::Udp)
         }
     }
-}
-
-fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
 }
 
 #[cfg(test)]
