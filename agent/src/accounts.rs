@@ -181,7 +181,12 @@ impl Accounts {
         let is_it = |fields: &Vec<String>| fields.first().is_some_and(|first| first == name);
         let same = self.group.entries().find(is_it);
         if let Some(gid) = same.as_ref().and_then(gid_of) {
-            return if gid == uid || REGULAR.contains(&gid) { gid } else { 100 };
+            if gid != uid && !REGULAR.contains(&gid) {
+                return 100;
+            }
+            // An earlier attempt may have ended between the two files.
+            self.ensure_gshadow(name);
+            return gid;
         }
         let taken: Vec<u32> = self.group.entries().filter_map(|fields| gid_of(&fields)).collect();
         let gid =
@@ -189,9 +194,15 @@ impl Accounts {
         self.group.push(&format!("{name}:x:{gid}:"));
         if let Some(gshadow) = &mut self.gshadow {
             gshadow.remove(name);
+        }
+        self.ensure_gshadow(name);
+        gid
+    }
+
+    fn ensure_gshadow(&mut self, name: &str) {
+        if let Some(gshadow) = self.gshadow.as_mut().filter(|gshadow| !gshadow.has(name)) {
             gshadow.push(&format!("{name}:!::"));
         }
-        gid
     }
 }
 

@@ -76,17 +76,21 @@ impl Report {
     pub fn read(system: &dyn System) -> Result<Self, String> {
         let path = GuestPath::new(PATH).map_err(|error| error.to_string())?;
         let bytes = system.read(&path, LIMIT).map_err(|error| crate::facts::with_cause(&error))?;
-        let boot_id = system.boot_id().unwrap_or_default();
-        let empty = Self {
-            version: VERSION,
-            agent: env!("CARGO_PKG_VERSION").to_owned(),
-            boot_id: boot_id.clone(),
-            ..Self::default()
-        };
+        let empty = Self::new(system);
         let Some(bytes) = bytes else { return Ok(empty) };
         let report: Self =
             serde_json::from_slice(&bytes).map_err(|error| format!("{PATH}: {error}"))?;
-        Ok(if report.boot_id == boot_id { report } else { empty })
+        Ok(if report.boot_id == empty.boot_id { report } else { empty })
+    }
+
+    /// The report of a boot of which nothing is known yet.
+    pub fn new(system: &dyn System) -> Self {
+        Self {
+            version: VERSION,
+            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            boot_id: system.boot_id().unwrap_or_default(),
+            ..Self::default()
+        }
     }
 
     /// Keeps the report where `status` looks. It holds no secret: anybody may read it.

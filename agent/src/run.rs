@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nixvm_system::{Command, Host, System};
+use nixvm_system::{Command, GuestPath, Host, Lock, System, WriteError};
 
 use crate::apply::{self, Outcome};
 use crate::config::{self, Config, Finding, Level, Parsed};
@@ -56,8 +56,7 @@ pub fn read(
             let host = Host::new().map_err(|error| error.to_string())?;
             let full = std::path::absolute(path).map_err(|error| format!("{path}: {error}"))?;
             let full = full.to_str().ok_or_else(|| format!("{path}: is not UTF-8"))?;
-            let path =
-                nixvm_system::GuestPath::new(full).map_err(|error| format!("{path}: {error}"))?;
+            let path = GuestPath::new(full).map_err(|error| format!("{path}: {error}"))?;
             let (seed, notes) =
                 source::open(&host, &path).map_err(|error| facts::with_cause(&error))?;
             (Some(seed), notes)
@@ -105,22 +104,32 @@ pub fn stage(
     options: Options,
     tell: &mut Teller<'_>,
 ) -> u8 {
-    let lock = nixvm_system::GuestPath::new(LOCK)
-        .map_err(|error| error.to_string())
-        .and_then(|path| system.lock(&path, LOCK_LIMIT).map_err(|error| facts::with_cause(&error)));
-    let _lock = match lock {
-        Ok(lock) => lock,
-        Err(reason) => {
+    let (_lock, unlocked) = match lock(system) {
+        Ok(lock) => (Some(lock), None),
+        Err(error @ WriteError::Locked { .. }) => {
+            let reason = facts::with_cause(&error);
             tell(Told::Text(&format!("{reason}; is another nixvm-agent at work?")));
             return 1;
         }
+        // No lock can be had at all, for example because /run is full. Nobody else has it either.
+        Err(error) => (None, Some(not_written(&error))),
     };
     let started = system.uptime();
     let (cpu, children) = system.cpu();
-    let mut report = Report::read(system).unwrap_or_default();
+    let mut report = Report::read(system).unwrap_or_else(|reason| {
+        let finding = Finding::error("report-lost", "", reason)
+            .hint("what the earlier stages of this boot did is in the journal");
+        tell(Told::Finding(&finding));
+        Report { findings: vec![finding], ..Report::new(system) }
+    });
+    if let Some(finding) = &unlocked {
+        tell(Told::Finding(finding));
+        report.find(std::slice::from_ref(finding));
+    }
     let done = run_stage(stage, named, system, options, &mut report, tell);
+    let is_lost = report.findings.iter().any(|finding| finding.code == "report-lost");
     let exit = match &done {
-        Ok((_, exit)) => *exit,
+        Ok((_, exit)) => (*exit).max(u8::from(is_lost || unlocked.is_some()) * 2),
         Err(reason) => {
             tell(Told::Text(reason));
             report.find(&[Finding::error("nothing-applied", "", reason.clone())]);
@@ -156,13 +165,17 @@ fn run_stage(
     report: &mut Report,
     tell: &mut Teller<'_>,
 ) -> Result<(Vec<Outcome>, u8), String> {
-    let failed = |error: nixvm_system::WriteError| facts::with_cause(&error);
-    readiness::withdraw(stage, system).map_err(failed)?;
-    if stage == Stage::Late {
-        apply::tidy(system).map_err(failed)?;
+    // What an earlier run left behind is in nobody's way: the boot goes on, and says so.
+    let left = [readiness::withdraw(stage, system), tidy(stage, system)];
+    let left: Vec<_> =
+        left.into_iter().filter_map(Result::err).map(|error| not_written(&error)).collect();
+    for finding in &left {
+        tell(Told::Finding(finding));
     }
+    report.find(&left);
     let (read, notes) = read(named, system)?;
     let Some(read) = read else {
+        let notes = notes.into_iter().chain(left).collect();
         return Ok((Vec::new(), nothing(notes, system, report, tell)));
     };
     report.seed.clone_from(&read.seed.origin);
@@ -182,14 +195,28 @@ fn run_stage(
         Some(lima) => readiness::publish(stage, lima, system),
         None => Ok(()),
     };
+    findings.extend(left);
     for error in [written, published].into_iter().filter_map(Result::err) {
-        let finding = Finding::error("not-written", "", failed(error));
+        let finding = not_written(&error);
         tell(Told::Finding(&finding));
         report.find(std::slice::from_ref(&finding));
         findings.push(finding);
     }
     let exit = report::exit_code(&findings, &outcomes);
     Ok((outcomes, exit))
+}
+
+fn lock(system: &mut dyn System) -> Result<Lock, WriteError> {
+    let path = GuestPath::new(LOCK).unwrap_or_else(|_| GuestPath::root());
+    system.lock(&path, LOCK_LIMIT)
+}
+
+fn not_written(error: &WriteError) -> Finding {
+    Finding::error("not-written", "", facts::with_cause(error))
+}
+
+fn tidy(stage: Stage, system: &mut dyn System) -> Result<(), WriteError> {
+    if stage == Stage::Late { apply::tidy(system) } else { Ok(()) }
 }
 
 /// What stands between a machine and its seed: a medium with the right label that cannot be used.

@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, reason = "a test tells by a panic what went wrong")]
 
 #[path = "golden/machine.rs"]
+#[allow(dead_code, reason = "tests/faults.rs uses the rest")]
 mod machine;
 
 use expect_test::expect_file;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use nixvm_system::{Attrs, Change, Command, Ended, FileKind, GuestPath, Links, Owner, System};
+use nixvm_system::{
+    Attrs, Change, Command, Ended, FileKind, GuestPath, Links, Mount, Owner, Stat, System,
+};
 
 use super::{Fault, write};
 use crate::accounts::{Account, Accounts, Wanted};
@@ -18,6 +20,8 @@ const LIMIT: u64 = 4 << 20;
 /// wait for it (lckpwdf(3)).
 const PASSWORD_LOCK: &str = "/etc/.pwd.lock";
 const LOCK_LIMIT: Duration = Duration::from_secs(15);
+/// Beginning of the name of a mark: the skeleton of this user's home is not all there yet.
+const UNFINISHED: &str = "/var/lib/nixvm-agent/unfinished-home-";
 const SUDOERS: &str = "/etc/sudoers.d/90-nixvm-agent";
 const SUDOERS_CHECK: &str = "/run/nixvm-agent/sudoers-check";
 
@@ -96,30 +100,75 @@ fn save(system: &mut dyn System, accounts: &Accounts) -> Result<Change, Fault> {
 
 /// Makes the home, or gives the user one that was only made for mount points below it. A folder
 /// that is anybody's else, `/etc` for example, is left as it is.
+///
+/// A mark says that the skeleton is not all there yet: whatever ends the work half-way, the next run
+/// goes on with it.
 fn make_home(system: &mut dyn System, account: &Account) -> Result<Change, Fault> {
     let home = GuestPath::new(&account.home)?;
-    let owner = Owner { uid: account.uid, gid: account.gid };
-    if let Some(stat) = system.stat(&home)? {
-        let is_spare = stat.kind == FileKind::Dir && stat.owner == Owner::ROOT;
-        if owner == Owner::ROOT || !is_spare || !holds_only_mounts(system, &home)? {
-            return Ok(Change::Unchanged);
-        }
+    let mark = GuestPath::new(&format!("{UNFINISHED}{}", account.name))?;
+    if system.stat(&mark)?.is_none() && !is_home_wanted(system, account, &home)? {
+        return Ok(Change::Unchanged);
     }
-    let change = system.make_dir(&home, Attrs { mode: 0o700, owner }, Links::Follow)?;
-    copy_skeleton(system, &GuestPath::new("/etc/skel")?, &home, owner, 0)?;
+    // A home without its skeleton is better than none.
+    let marked = system.write(&mark, home.as_str().as_bytes(), Attrs::root(0o600), Links::Follow);
+    let change = fill_home(system, account, &home)?;
+    marked?;
+    system.remove(&mark)?;
     Ok(change)
 }
 
+fn is_home_wanted(system: &dyn System, account: &Account, home: &GuestPath) -> Result<bool, Fault> {
+    let Some(stat) = system.stat(home)? else { return Ok(true) };
+    let is_spare = stat.kind == FileKind::Dir && stat.owner == Owner::ROOT;
+    Ok(account.uid != 0 && is_spare && holds_only_mounts(system, home)?)
+}
+
+fn fill_home(
+    system: &mut dyn System,
+    account: &Account,
+    home: &GuestPath,
+) -> Result<Change, Fault> {
+    let owner = Owner { uid: account.uid, gid: account.gid };
+    let change = system.make_dir(home, Attrs { mode: 0o700, owner }, Links::Follow)?;
+    copy_skeleton(system, &GuestPath::new("/etc/skel")?, home, owner, 0)?;
+    Ok(change)
+}
+
+/// Whether nothing in the folder is anybody's work: mount points and the folders above them, also of
+/// mounts that are not there now, and keys that were let in before.
 fn holds_only_mounts(system: &dyn System, home: &GuestPath) -> Result<bool, Fault> {
     let mounts = system.mounts()?;
     for name in system.list(home)?.unwrap_or_default() {
         let entry = home.join(&name)?;
-        let is_on_the_way = |target: &GuestPath| *target == entry || target.below(&entry).is_some();
-        if !mounts.iter().any(|mount| is_on_the_way(&mount.target)) {
+        let is_dir = |stat: Stat| stat.kind == FileKind::Dir;
+        let is_keys = name == ".ssh" && system.stat(&entry)?.is_some_and(is_dir);
+        if !is_keys && !is_hollow(system, &entry, &mounts, 0)? {
             return Ok(false);
         }
     }
     Ok(home.as_str() != "/")
+}
+
+fn is_hollow(
+    system: &dyn System,
+    entry: &GuestPath,
+    mounts: &[Mount],
+    depth: u8,
+) -> Result<bool, Fault> {
+    let is_on_the_way = |target: &GuestPath| target == entry || target.below(entry).is_some();
+    if mounts.iter().any(|mount| is_on_the_way(&mount.target)) {
+        return Ok(true);
+    }
+    let is_roots = |stat: Stat| stat.kind == FileKind::Dir && stat.owner == Owner::ROOT;
+    if depth > 8 || !system.stat(entry)?.is_some_and(is_roots) {
+        return Ok(false);
+    }
+    for name in system.list(entry)?.unwrap_or_default() {
+        if !is_hollow(system, &entry.join(&name)?, mounts, depth + 1)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Copies files and folders of `/etc/skel`; links are left out.

@@ -18,14 +18,14 @@ pub const REBOOT: &str = "/run/lima-reboot-required";
 
 /// Before the last stage: what an earlier run left says nothing about this one.
 pub fn withdraw(stage: Stage, system: &mut dyn System) -> Result<(), WriteError> {
-    if stage == Stage::Late {
-        for name in [BOOT, REBOOT] {
-            if let Ok(path) = GuestPath::new(name) {
-                system.remove(&path)?;
-            }
-        }
+    if stage != Stage::Late {
+        return Ok(());
     }
-    Ok(())
+    let mut done = Ok(());
+    for path in [BOOT, REBOOT].into_iter().filter_map(|name| GuestPath::new(name).ok()) {
+        done = done.and(system.remove(&path).map(drop));
+    }
+    done
 }
 
 /// After a stage.
