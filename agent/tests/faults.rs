@@ -92,7 +92,7 @@ fn each_call_fails_once(name: &str, calls: Calls, wrong: &mut Vec<String>) {
     // Each case begins elsewhere, so that all cases together meet every fault at every call.
     for at in (name.len() % stride(calls)..count).step_by(stride(calls)) {
         let case = new.again();
-        let fault = FAULTS[(at + name.len()) % FAULTS.len()];
+        let fault = *FAULTS.iter().cycle().nth((at + name.len()) % FAULTS.len()).unwrap();
         let (_, hit) = boot(&case, calls, Some(at), fault);
         let hit = format!("{name}, {fault:?} at call {at}, {}", hit.unwrap_or_default());
         told(&clean, &after(&case), &hit, calls, wrong);
