@@ -11,9 +11,11 @@
 pub mod accel;
 pub mod arch;
 pub mod base;
+pub mod cidata;
 pub mod console;
 pub mod guest_build;
 pub mod health;
+pub mod inventory;
 pub mod iso;
 pub mod layer;
 pub mod lima_host;

@@ -106,14 +106,7 @@ impl LimaHost {
         let limactl = self.path("bin/limactl").display().to_string();
         let tool = match &self.user {
             None => Tool::new(limactl),
-            Some(user) => Tool::new("setpriv").args([
-                "--reuid",
-                &user.name,
-                "--regid",
-                &user.name,
-                "--init-groups",
-                &limactl,
-            ]),
+            Some(user) => user.runs(&limactl),
         };
         let home = self.path("home");
         tool.args(args)
@@ -250,13 +243,19 @@ exec {qemu} "${{arguments[@]}}"
 }
 
 /// A user that lives as long as the test.
-struct User {
+pub(super) struct User {
     name: String,
-    uid: u32,
+    pub(super) uid: u32,
 }
 
 impl User {
-    fn add(accel: Accel) -> Result<Self> {
+    /// A tool that this user runs.
+    pub(super) fn runs(&self, program: &str) -> Tool {
+        let (name, switch) = (self.name.as_str(), "setpriv");
+        Tool::new(switch).args(["--reuid", name, "--regid", name, "--init-groups", program])
+    }
+
+    pub(super) fn add(accel: Accel) -> Result<Self> {
         let name = format!("nixvm{}", std::process::id());
         let mut add = Tool::new("useradd").args(["--no-create-home", "--user-group"]);
         add = add.args(["--shell", "/bin/bash", "--home-dir", "/nonexistent"]);

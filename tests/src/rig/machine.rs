@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::accel::{Accel, detect};
 use super::arch::Arch;
+use super::cidata::Cidata;
 use super::iso;
 use super::layer::Image;
 use super::seed::{MountType, Seed};
@@ -116,6 +117,15 @@ impl Machine {
         iso::write(folder, &self.path("seed.iso"))?;
         self.boots += 1;
         Vm::start(self, user, mac)
+    }
+
+    /// Boots it with a medium that limactl made, whose user the rig then is.
+    pub fn boot_cidata(&mut self, cidata: &Cidata, user: &str) -> Result<Vm<'_>> {
+        for (from, to) in [(cidata.iso(), self.path("seed.iso")), (cidata.key(), self.key())] {
+            fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
+        }
+        self.boots += 1;
+        Vm::start(self, user, &cidata.mac()?)
     }
 
     /// Boots it with an empty drive.

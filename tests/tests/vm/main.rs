@@ -5,6 +5,7 @@
 
 mod bad_seed;
 mod boots;
+mod compare;
 mod lima_host;
 mod shares;
 mod stock_lima;
@@ -26,5 +27,6 @@ fn main() -> ExitCode {
         ("no_medium", bad_seed::no_medium),
         ("real_lima_host", lima_host::start_stop_start),
         ("stock_lima", stock_lima::drop_in),
+        ("compare", compare::with_cloud_init),
     ])
 }
