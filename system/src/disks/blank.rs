@@ -1,0 +1,80 @@
+//! Whether a device is blank.
+//!
+//! Every partition table, file system, RAID, volume manager and encryption header in use has its mark
+//! in the first four MiB or in the last one; with the first MiB alone, what lies on a partition
+//! whose table was wiped would not be seen. Further places all over the device are looked at too: the
+//! mirrors of btrfs, and 255 samples, which find what somebody keeps without any mark or behind a
+//! zeroed beginning.
+
+use std::io;
+
+use super::bytes_at;
+use super::layout::Piece;
+use crate::ReadAt;
+
+const MIB: u64 = 1 << 20;
+const HEAD: u64 = 4 * MIB;
+const TAIL: u64 = MIB;
+/// Mirrors of a btrfs superblock, as places on the partition that begins at the first MiB too.
+const MIRRORS: [u64; 4] = [64 * MIB, 65 * MIB, 256 << 30, (256 << 30) + MIB];
+const SAMPLES: u64 = 256;
+const SAMPLE: u64 = 4096;
+/// Unit in which tables are compared: no disk has smaller sectors.
+const SECTOR: usize = 512;
+/// How much is read at once.
+const CHUNK: u64 = 256 << 10;
+
+/// The place of the first byte that keeps a device from being blank. `None`: it is blank.
+pub fn blemish(device: &dyn ReadAt) -> io::Result<Option<u64>> {
+    blemish_beside(device, &[])
+}
+
+/// The same, where sectors may also be those of a table that is being written: after a power cut
+/// some of them are there and some are not. The first sector is the same whoever writes it, so it
+/// does not count as a part of that table when it stands alone.
+pub(crate) fn blemish_beside(device: &dyn ReadAt, table: &[Piece]) -> io::Result<Option<u64>> {
+    let mut first = false;
+    let mut others = false;
+    for (from, to) in areas(device.size()?) {
+        let mut at = from;
+        while at < to {
+            let length = usize::try_from((to - at).min(CHUNK)).map_err(io::Error::other)?;
+            let bytes = bytes_at(device, at, length)?;
+            if bytes.len() < length {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            for (index, sector) in (0u64..).zip(bytes.chunks(SECTOR)) {
+                let place = at + index * SECTOR as u64;
+                let Some(offset) = sector.iter().position(|byte| *byte != 0) else { continue };
+                if !table.iter().any(|piece| piece.has(place, sector)) {
+                    return Ok(Some(place + offset as u64));
+                }
+                first |= place == 0;
+                others |= place != 0;
+            }
+            at += length as u64;
+        }
+    }
+    Ok((first && !others).then_some(0))
+}
+
+/// Where a device of this size is looked at. Each begins at a multiple of 512 bytes.
+fn areas(size: u64) -> Vec<(u64, u64)> {
+    let mut areas = vec![(0, size.min(HEAD))];
+    let mut add = |from: u64, length: u64| {
+        let from = from / SAMPLE * SAMPLE;
+        if from < size {
+            areas.push((from, size.min(from.saturating_add(length))));
+        }
+    };
+    add(size.saturating_sub(TAIL), TAIL + SAMPLE);
+    MIRRORS.into_iter().for_each(|place| add(place, 2 * SAMPLE));
+    // Backup superblocks of ext lie in groups of 8 or 128 MiB, those of XFS in quarters.
+    (1..SAMPLES).for_each(|index| add(size / SAMPLES * index, SAMPLE));
+    [9, 129, 385].into_iter().for_each(|mib| add(mib * MIB, SAMPLE));
+    [8, 128, 384].into_iter().for_each(|mib| add(mib * MIB, SAMPLE));
+    areas
+}
+
+#[cfg(test)]
+mod tests;
