@@ -21,6 +21,7 @@ const SAMPLES: u64 = 256;
 const SAMPLE: u64 = 4096;
 /// Unit in which tables are compared: no disk has smaller sectors.
 const SECTOR: usize = 512;
+const ZEROS: [u8; SECTOR] = [0; SECTOR];
 /// How much is read at once.
 const CHUNK: u64 = 256 << 10;
 
@@ -33,8 +34,7 @@ pub fn blemish(device: &dyn ReadAt) -> io::Result<Option<u64>> {
 /// some of them are there and some are not. The first sector is the same whoever writes it, so it
 /// does not count as a part of that table when it stands alone.
 pub(crate) fn blemish_beside(device: &dyn ReadAt, table: &[Piece]) -> io::Result<Option<u64>> {
-    let mut first = false;
-    let mut others = false;
+    let mut places = Places { first: false, others: false };
     for (from, to) in areas(device.size()?) {
         let mut at = from;
         while at < to {
@@ -43,19 +43,37 @@ pub(crate) fn blemish_beside(device: &dyn ReadAt, table: &[Piece]) -> io::Result
             if bytes.len() < length {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            for (index, sector) in (0u64..).zip(bytes.chunks(SECTOR)) {
-                let place = at + index * SECTOR as u64;
-                let Some(offset) = sector.iter().position(|byte| *byte != 0) else { continue };
-                if !table.iter().any(|piece| piece.has(place, sector)) {
-                    return Ok(Some(place + offset as u64));
-                }
-                first |= place == 0;
-                others |= place != 0;
+            if let Some(blemish) = places.blemish_of(&bytes, at, table) {
+                return Ok(Some(blemish));
             }
             at += length as u64;
         }
     }
-    Ok((first && !others).then_some(0))
+    Ok((places.first && !places.others).then_some(0))
+}
+
+/// Where sectors of the table were found.
+struct Places {
+    first: bool,
+    others: bool,
+}
+
+impl Places {
+    /// The first byte of these that is neither zero nor in a sector of the table.
+    fn blemish_of(&mut self, bytes: &[u8], at: u64, table: &[Piece]) -> Option<u64> {
+        let sectors = (0u64..).zip(bytes.chunks(SECTOR));
+        let written = sectors.filter(|(_, sector)| !ZEROS.starts_with(sector));
+        for (index, sector) in written {
+            let place = at + index * SECTOR as u64;
+            if !table.iter().any(|piece| piece.has(place, sector)) {
+                let offset = sector.iter().position(|byte| *byte != 0).unwrap_or(0);
+                return Some(place + offset as u64);
+            }
+            self.first |= place == 0;
+            self.others |= place != 0;
+        }
+        None
+    }
 }
 
 /// Where a device of this size is looked at. Each begins at a multiple of 512 bytes.
