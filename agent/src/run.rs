@@ -100,7 +100,8 @@ fn draft_for(
     let (ledger, ledger_findings) = Ledger::read(system);
     let (mut facts, mut fact_findings) = facts::read(system);
     let lima = read.config.lima.as_ref();
-    if let Some(lima) = lima.filter(|_| stage.is_none_or(|stage| stage == Stage::Early)) {
+    let is_asked = stage.is_none_or(|stage| stage == Stage::Early);
+    if let Some(lima) = lima.filter(|lima| is_asked && !lima.plain) {
         let (disks, findings) = facts::disks::read(&lima.disks, system);
         facts.disks = Some(disks);
         fact_findings.extend(findings);

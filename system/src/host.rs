@@ -4,6 +4,7 @@ mod disks;
 mod filesystems;
 mod format;
 mod mounting;
+mod partitions;
 mod run;
 
 use std::io;
@@ -172,7 +173,9 @@ impl Disks for Host {
     }
 
     fn examine(&self, disk: &str) -> Result<Disk, DiskError> {
-        self.examined(disk)
+        let claimed = disks::claimed()
+            .map_err(|source| DiskError::Read { what: "what is mounted".to_owned(), source })?;
+        crate::disks::examine(self, disk, &claimed)
     }
 
     fn is_begun(&self, fresh: &Fresh) -> Result<bool, DiskError> {
@@ -189,13 +192,5 @@ impl Disks for Host {
 
     fn swap_on(&mut self, device: &str) -> Result<Change, DiskError> {
         format::swap_on(device)
-    }
-}
-
-impl Host {
-    fn examined(&self, disk: &str) -> Result<Disk, DiskError> {
-        let claimed = disks::claimed()
-            .map_err(|source| DiskError::Read { what: "what is mounted".to_owned(), source })?;
-        crate::disks::examine(self, disk, &claimed)
     }
 }

@@ -12,9 +12,6 @@ use find::{Found, Search};
 
 pub fn steps(seed: &Seed, config: &Config, draft: &mut Draft<'_>) {
     let (Some(lima), Some(disks)) = (&config.lima, &draft.facts.disks) else { return };
-    if lima.plain {
-        return;
-    }
     let cidata = seed.medium.as_ref().map(|medium| medium.device.as_str());
     let root = draft.facts.root.as_ref().map(|root| root.device.as_str());
     let found = Search { wanted: &lima.disks, disks, cidata, root }.all();

@@ -15,8 +15,20 @@ use crate::ReadAt;
 const MIB: u64 = 1 << 20;
 const HEAD: u64 = 4 * MIB;
 const TAIL: u64 = MIB;
-/// Mirrors of a btrfs superblock, as places on the partition that begins at the first MiB too.
-const MIRRORS: [u64; 4] = [64 * MIB, 65 * MIB, 256 << 30, (256 << 30) + MIB];
+/// Copies of superblocks, on a file system that begins with the device or at its first MiB: mirrors
+/// of btrfs, and backups of ext with blocks of 1 and of 4 KiB.
+const COPIES: [u64; 10] = [
+    8 * MIB,
+    9 * MIB,
+    64 * MIB,
+    65 * MIB,
+    128 * MIB,
+    129 * MIB,
+    384 * MIB,
+    385 * MIB,
+    256 << 30,
+    (256 << 30) + MIB,
+];
 const SAMPLES: u64 = 256;
 const SAMPLE: u64 = 4096;
 /// Unit in which tables are compared: no disk has smaller sectors.
@@ -78,20 +90,14 @@ impl Places {
 
 /// Where a device of this size is looked at. Each begins at a multiple of 512 bytes.
 fn areas(size: u64) -> Vec<(u64, u64)> {
-    let mut areas = vec![(0, size.min(HEAD))];
-    let mut add = |from: u64, length: u64| {
-        let from = from / SAMPLE * SAMPLE;
-        if from < size {
-            areas.push((from, size.min(from.saturating_add(length))));
-        }
-    };
-    add(size.saturating_sub(TAIL), TAIL + SAMPLE);
-    MIRRORS.into_iter().for_each(|place| add(place, 2 * SAMPLE));
-    // Backup superblocks of ext lie in groups of 8 or 128 MiB, those of XFS in quarters.
-    (1..SAMPLES).for_each(|index| add(size / SAMPLES * index, SAMPLE));
-    [9, 129, 385].into_iter().for_each(|mib| add(mib * MIB, SAMPLE));
-    [8, 128, 384].into_iter().for_each(|mib| add(mib * MIB, SAMPLE));
-    areas
+    let tail = (size.saturating_sub(TAIL), TAIL + SAMPLE);
+    let samples = (1..SAMPLES).map(|index| (size / SAMPLES * index, SAMPLE));
+    let copies = COPIES.into_iter().map(|place| (place, 2 * SAMPLE));
+    let behind = [tail].into_iter().chain(copies).chain(samples);
+    let aligned = behind.map(|(from, length)| (from / SAMPLE * SAMPLE, length));
+    let there = aligned.filter(|(from, _)| *from < size);
+    let areas = there.map(|(from, length)| (from, size.min(from.saturating_add(length))));
+    [(0, size.min(HEAD))].into_iter().chain(areas).collect()
 }
 
 #[cfg(test)]

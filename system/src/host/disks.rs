@@ -1,18 +1,17 @@
-//! The disk below a mount point: found through the mount table and sysfs, its partition grown by the
-//! kernel's own call, so that no partition tool is needed.
+//! The disk below a mount point: found through the mount table and sysfs.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Dev, StatVfsMountFlags};
-use rustix::ioctl::{Setter, ioctl, opcode};
 
 use super::filesystems::Filesystem;
+use super::partitions;
 use crate::tree::Tree;
-use crate::{Backing, Change, GuestPath, Mount, MountError, Partition, growth};
+use crate::{Backing, Change, GuestPath, Mount, MountError, Partition};
 
 /// `None` if it is no block device. What is in the way of growing is told: growing the partition
 /// alone would gain nothing and could not be taken back.
@@ -130,8 +129,7 @@ fn describe_partition(sysfs: &Path) -> io::Result<Option<Partition>> {
     let disk = node(disk_sysfs)?;
     let index = u32::try_from(number(&sysfs.join("partition"))?).map_err(io::Error::other)?;
     let start = number(&sysfs.join("start"))? * 512;
-    let room =
-        growth::room_behind(&mut File::open(&disk)?, index, start).map_err(io::Error::other)?;
+    let room = partitions::room(&disk, index, start)?;
     Ok(room.map(|room| Partition {
         disk: disk.display().to_string(),
         number: index,
@@ -167,20 +165,17 @@ pub(super) fn grow(
     if let Some(partition) = &backing.partition
         && partition.room >= Backing::WORTH
     {
-        grow_partition(partition).map_err(failed)?;
+        partitions::extend(&partition.disk, partition.number, partition.start).map_err(failed)?;
     }
     let device = File::open(&backing.device).map_err(failed)?;
     filesystem.grow(&device, &folder).map_err(failed)?;
     Ok(Change::Changed)
 }
 
-fn grow_partition(partition: &Partition) -> io::Result<()> {
-    extend_partition(&partition.disk, partition.number, partition.start)
-}
-
 /// Names, as in sysfs, of the devices that are mounted or swapped to.
 pub(super) fn claimed() -> io::Result<Vec<String>> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
+    let mounts = std::fs::read("/proc/self/mountinfo")?;
+    let mounts = String::from_utf8_lossy(&mounts);
     let numbers = mounts.lines().filter_map(|line| line.split(' ').nth(2)).map(|numbers| {
         let link = std::fs::read_link(Path::new("/sys/dev/block").join(numbers)).ok()?;
         Some(link.file_name()?.to_str()?.to_owned())
@@ -198,70 +193,4 @@ pub(super) fn claimed() -> io::Result<Vec<String>> {
     });
     // A number without a device is that of a file system that has none.
     Ok(numbers.flatten().chain(sources).chain(swaps).collect())
-}
-
-/// Free bytes behind a partition; 0 if its table is none that is written to here.
-pub(super) fn partition_room(disk: &str, number: u32, start: u64) -> io::Result<u64> {
-    let room = growth::room_behind(&mut File::open(disk)?, number, start);
-    Ok(room.map_err(io::Error::other)?.unwrap_or(0))
-}
-
-/// Writes the table, then tells the kernel, which a mounted partition allows for growing.
-pub(super) fn extend_partition(disk: &str, number: u32, start: u64) -> io::Result<()> {
-    let mut disk = OpenOptions::new().read(true).write(true).open(disk)?;
-    let bytes = growth::extend(&mut disk, number, start)
-        .map_err(io::Error::other)?
-        .ok_or_else(|| io::Error::other("the partition table is not what the kernel says"))?;
-    disk.sync_all()?;
-    tell_kernel(&disk, Blkpg::Resize, number, start, bytes)
-}
-
-/// What the kernel is told about a partition.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Blkpg {
-    /// It is new.
-    Add = 1,
-    /// It has another length.
-    Resize = 3,
-}
-
-/// Tells the kernel of a partition, without having it read the table.
-pub(super) fn tell_kernel(
-    disk: &File,
-    operation: Blkpg,
-    number: u32,
-    start: u64,
-    bytes: u64,
-) -> io::Result<()> {
-    let mut part = BlkpgPartition {
-        start: i64::try_from(start).map_err(io::Error::other)?,
-        length: i64::try_from(bytes).map_err(io::Error::other)?,
-        number: i32::try_from(number).map_err(io::Error::other)?,
-        names: [0; 128],
-    };
-    let request =
-        BlkpgRequest { operation: operation as i32, flags: 0, length: 0, data: &raw mut part };
-    // SAFETY: BLKPG takes a pointer to `struct blkpg_ioctl_arg`, whose `data` points to a
-    // `struct blkpg_partition`; both are laid out as the kernel does and live across the call.
-    Ok(unsafe { ioctl(disk, Setter::<BLKPG, BlkpgRequest>::new(request)) }?)
-}
-
-/// `_IO(0x12, 105)`, from linux/blkpg.h; the same on all architectures Linux has in common use.
-const BLKPG: rustix::ioctl::Opcode = opcode::none(0x12, 105);
-
-#[repr(C)]
-struct BlkpgRequest {
-    operation: i32,
-    flags: i32,
-    length: i32,
-    data: *mut BlkpgPartition,
-}
-
-#[repr(C)]
-struct BlkpgPartition {
-    start: i64,
-    length: i64,
-    number: i32,
-    /// Device and volume name, 64 bytes each, ignored for resizing.
-    names: [u8; 128],
 }

@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 
 use super::Host;
-use super::disks::{self, Blkpg};
+use super::partitions::{self, Blkpg};
 use crate::disks::layout::Layout;
 use crate::disks::{node, partition_name, sysfs_number, writing};
-use crate::{Change, Command, Commands, DiskError, Ended, Fresh, GuestPath, Lock, Part, content};
+use crate::{
+    Change, Command, Commands, DiskError, Disks, Ended, Fresh, GuestPath, Lock, Part, content,
+};
 
 /// How long others may take to let go of a disk, and the kernel to show a partition.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -109,9 +111,9 @@ fn show_partition(
 ) -> Result<(), DiskError> {
     let device = node(&fresh.disk);
     let odd = |reason: &str| DiskError::Odd { device: device.clone(), reason: reason.to_owned() };
-    let parts = host.examined(&fresh.disk)?.parts;
+    let parts = host.examine(&fresh.disk)?.parts;
     match parts.as_slice() {
-        [] => disks::tell_kernel(whole, Blkpg::Add, 1, layout.start, layout.bytes)
+        [] => partitions::tell_kernel(whole, Blkpg::Add, 1, layout.start, layout.bytes)
             .map_err(|source| DiskError::Write { device, source }),
         [part] if (part.number, part.start, part.bytes) == (1, layout.start, layout.bytes) => {
             Ok(())
@@ -160,9 +162,9 @@ pub(super) fn enlarge_swap(disk: &str, part: &Part) -> Result<Change, DiskError>
     // Swap space that is in use cannot be claimed, and is left alone so.
     let file = claim(&part.device)?;
     if part.entry.is_some() {
-        let room = disks::partition_room(&whole, part.number, part.start).map_err(failed)?;
-        if room >= crate::Backing::WORTH {
-            disks::extend_partition(&whole, part.number, part.start).map_err(failed)?;
+        let room = partitions::room(whole.as_ref(), part.number, part.start).map_err(failed)?;
+        if room.is_some_and(|room| room >= crate::Backing::WORTH) {
+            partitions::extend(&whole, part.number, part.start).map_err(failed)?;
         }
     }
     let bytes = rustix::fs::seek(&file, rustix::fs::SeekFrom::End(0))

@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::marks::MD;
 use super::*;
 use crate::tree::Bytes;
 

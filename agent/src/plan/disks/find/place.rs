@@ -86,7 +86,7 @@ fn is_guessed(cidata: Option<&str>, disk: &Disk, guess: &str) -> bool {
 
 /// The name with the next letter: `vdc` of `vdb`.
 fn next(name: &str) -> Option<String> {
-    let last = name.chars().last().filter(|last| ('a'..'z').contains(last))?;
+    let last = name.chars().last().filter(char::is_ascii_lowercase)?;
     let stem = name.strip_suffix(last)?;
     Some(format!("{stem}{}", ('a'..='z').find(|letter| *letter > last)?))
 }
