@@ -150,17 +150,17 @@ mod tests {
 
     #[test]
     fn what_is_no_primary_partition_is_left_alone() {
-        let table: &[(&[(u8, u32, u32)], u32, u64)] = &[
-            (&[(0x83, 1, 4)], 1, 2 * MIB),
-            (&[(0x83, 1, 4)], 2, MIB),
-            (&[(0x83, 1, 4), (0x05, 4, 8)], 2, 4 * MIB),
-            (&[(0x83, 1, 4), (0x05, 4, 8)], 5, 5 * MIB),
-            (&[(0x83, 1, 4), (0xee, 4, 8)], 1, MIB),
+        let table = [
+            (0x05, 1, 2 * MIB),
+            (0x05, 3, MIB),
+            (0x05, 2, 4 * MIB),
+            (0x05, 5, 5 * MIB),
+            (0xee, 1, MIB),
         ];
-        for (entries, number, start) in table {
-            let mut disk = disk(32, entries);
+        for (second, number, start) in table {
+            let mut disk = disk(32, &[(0x83, 1, 4), (second, 4, 8)]);
             let before = disk.get_ref().clone();
-            assert_eq!(extend(&mut disk, *number, *start).unwrap(), None, "{entries:?}");
+            assert_eq!(extend(&mut disk, number, start).unwrap(), None, "{number} at {start}");
             assert_eq!(disk.get_ref(), &before);
         }
     }
