@@ -277,6 +277,19 @@ fn a_disk_that_somebody_claims_is_not_formatted() {
 }
 
 #[test]
+fn partitions_that_only_the_kernel_knows_keep_the_disk() {
+    let name = "partitions_that_only_the_kernel_knows_keep_the_disk";
+    alone(name, || {
+        let Some(disk) = Loop::attach(name, 64, "") else { return };
+        tool(&format!("addpart {} 1 40960 8192", disk.device())).unwrap();
+        let mut host = Host::new().unwrap();
+        let done = host.format(&disk.fresh("ext4"));
+        assert!(matches!(done, Err(DiskError::Odd { .. })), "{done:?}");
+        assert_eq!(disk.bytes(), [], "something was written");
+    });
+}
+
+#[test]
 fn a_power_cut_at_any_moment_before_the_file_system_is_gone_on_with() {
     let name = "a_power_cut_at_any_moment_before_the_file_system_is_gone_on_with";
     alone(name, || {

@@ -9,9 +9,8 @@ use super::{DiskError, Fresh, blemish, blemish_beside, swap};
 use crate::ReadAt;
 use crate::tree::Bytes;
 
-/// Writes the table, backup first, if the disk is blank or carries a part of this very table. What is
-/// looked at and what is written is the same open file.
-pub(crate) fn divide(disk: &File, fresh: &Fresh, sector: u64) -> Result<Layout, DiskError> {
+/// The table for a disk, if that is blank or carries a part of this very table.
+pub(crate) fn planned(disk: &File, fresh: &Fresh, sector: u64) -> Result<Layout, DiskError> {
     let device = super::node(&fresh.disk);
     let read = |source| DiskError::Read { what: device.clone(), source };
     let bytes = Bytes(disk.try_clone().map_err(read)?);
@@ -19,12 +18,16 @@ pub(crate) fn divide(disk: &File, fresh: &Fresh, sector: u64) -> Result<Layout, 
     if let Some(at) = blemish_beside(&bytes, &layout.pieces).map_err(read)? {
         return Err(DiskError::NotBlank { device, at });
     }
-    for piece in &layout.pieces {
+    Ok(layout)
+}
+
+/// Writes the table, backup first. The file is the one that was looked at.
+pub(crate) fn divide(disk: &File, device: &str, layout: &Layout) -> Result<(), DiskError> {
+    layout.pieces.iter().try_for_each(|piece| {
         disk.write_all_at(&piece.bytes, piece.at)
             .and_then(|()| disk.sync_all())
-            .map_err(|source| DiskError::Write { device: device.clone(), source })?;
-    }
-    Ok(layout)
+            .map_err(|source| DiskError::Write { device: device.to_owned(), source })
+    })
 }
 
 /// See [`super::Disks::is_begun`].

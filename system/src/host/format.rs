@@ -39,8 +39,13 @@ pub(super) fn format(host: &mut Host, fresh: &Fresh) -> Result<Lock, DiskError> 
     let sector = sector(host, &fresh.disk)?;
     let layout = {
         let whole = claim(&disk)?;
-        let layout = writing::divide(&whole, fresh, sector)?;
-        show_partition(host, &whole, fresh, &layout)?;
+        let layout = writing::planned(&whole, fresh, sector)?;
+        let is_known = is_known(host, fresh, &layout)?;
+        writing::divide(&whole, &disk, &layout)?;
+        if !is_known {
+            partitions::tell_kernel(&whole, Blkpg::Add, 1, layout.start, layout.bytes)
+                .map_err(|source| DiskError::Write { device: disk.clone(), source })?;
+        }
         layout
     };
     let part = node(&partition_name(&fresh.disk, 1));
@@ -89,36 +94,32 @@ fn claim(device: &str) -> Result<File, DiskError> {
 fn patiently<T>(what: impl Fn() -> Result<T, DiskError>) -> Result<T, DiskError> {
     let begin = Instant::now();
     loop {
-        let is_passing = match what() {
+        let done = what();
+        let is_passing = match &done {
             Err(DiskError::InUse { .. }) => true,
             Err(DiskError::Write { source, .. }) => source.kind() == io::ErrorKind::NotFound,
             _ => false,
         };
         if !is_passing || begin.elapsed() > PATIENCE {
-            return what();
+            return done;
         }
         std::thread::sleep(PAUSE);
     }
 }
 
-/// Tells the kernel of the partition, unless it has it already. Partitions that the table does not
-/// have are none of ours: then nothing more is done.
-fn show_partition(
-    host: &Host,
-    whole: &File,
-    fresh: &Fresh,
-    layout: &Layout,
-) -> Result<(), DiskError> {
-    let device = node(&fresh.disk);
-    let odd = |reason: &str| DiskError::Odd { device: device.clone(), reason: reason.to_owned() };
+/// Whether the kernel has the partition already. Partitions that the table does not have are none of
+/// ours: then nothing is written.
+fn is_known(host: &Host, fresh: &Fresh, layout: &Layout) -> Result<bool, DiskError> {
     let parts = host.examine(&fresh.disk)?.parts;
     match parts.as_slice() {
-        [] => partitions::tell_kernel(whole, Blkpg::Add, 1, layout.start, layout.bytes)
-            .map_err(|source| DiskError::Write { device, source }),
+        [] => Ok(false),
         [part] if (part.number, part.start, part.bytes) == (1, layout.start, layout.bytes) => {
-            Ok(())
+            Ok(true)
         }
-        _ => Err(odd("the kernel knows other partitions than its table has")),
+        _ => {
+            let reason = "the kernel knows partitions that its table has not".to_owned();
+            Err(DiskError::Odd { device: node(&fresh.disk), reason })
+        }
     }
 }
 

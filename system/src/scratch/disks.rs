@@ -47,7 +47,8 @@ impl Disks for Scratch {
             return Err(DiskError::InUse { device });
         }
         let disk = self.device(&device)?;
-        let layout = writing::divide(&disk, fresh, SECTOR)?;
+        let layout = writing::planned(&disk, fresh, SECTOR)?;
+        writing::divide(&disk, &device, &layout)?;
         let name = partition_name(&fresh.disk, 1);
         let part = node(&name);
         let write = |source| DiskError::Write { device: part.clone(), source };
