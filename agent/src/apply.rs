@@ -1,6 +1,7 @@
 //! The only place where a step has effects.
 
 mod accounts;
+mod disks;
 mod mounts;
 mod network;
 mod scripts;
@@ -183,6 +184,7 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
             write(system, "/run/nixvm-agent/guestagent.env", text.as_bytes(), 0o644)
         }
         Action::Script(script) => scripts::run(system, script),
+        Action::Disk(disk) => disks::attach(system, disk),
     }
 }
 

@@ -1,11 +1,14 @@
 //! What is there now. Everything the plan must know about the machine is read here, before it.
 
+pub mod disks;
+
 use std::collections::BTreeSet;
 
 use nixvm_system::{Backing, FileError, GuestPath, Mount, System};
 
 use crate::accounts::Accounts;
 use crate::config::Finding;
+use crate::step::disk::{DataDisk, Task};
 
 /// Largest account file that is read, in bytes.
 const LIMIT: u64 = 16 << 20;
@@ -43,6 +46,31 @@ pub struct Facts {
     pub owned_by_nixos: BTreeSet<&'static str>,
     /// Login shells that exist.
     pub shells: BTreeSet<String>,
+    /// Disks, if they were looked at.
+    pub disks: Option<disks::Disks>,
+    /// Whether the image says that its root is not to be grown: `/etc/growroot-disabled`.
+    pub growing_is_off: bool,
+}
+
+impl Facts {
+    /// Whether an additional disk is in use as it should be.
+    fn has_disk_at(&self, device: &str) -> bool {
+        let name = device.strip_prefix("/dev/").unwrap_or(device);
+        let disks = self.disks.iter().flat_map(|disks| &disks.all);
+        disks.flat_map(|disk| &disk.claimed).any(|claimed| claimed == name)
+    }
+
+    /// Whether what was done with an additional disk is still so.
+    pub fn has_disk(&self, disk: &DataDisk) -> bool {
+        match &disk.task {
+            Task::Mount { .. } => {
+                let target = DataDisk::mount_point(&disk.name);
+                self.mounts.iter().any(|mount| mount.target == target)
+            }
+            Task::Swap { device, .. } => self.has_disk_at(device),
+            Task::Format { .. } | Task::Refuse { .. } => false,
+        }
+    }
 }
 
 /// Reads all of it. What cannot be read becomes a finding; what depends on it is then left alone.
@@ -72,6 +100,8 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
             .unwrap_or_default(),
         owned_by_nixos: owned(system),
         shells: shells(system),
+        disks: None,
+        growing_is_off: growing_is_off(system),
     };
     (facts, findings)
 }
@@ -152,6 +182,12 @@ fn owned(system: &dyn System) -> BTreeSet<&'static str> {
         })
     };
     OWNABLE.iter().filter(is_owned).copied().collect()
+}
+
+/// What cannot be looked at counts as there: then nothing is grown.
+fn growing_is_off(system: &dyn System) -> bool {
+    GuestPath::new("/etc/growroot-disabled")
+        .is_ok_and(|path| !matches!(system.stat(&path), Ok(None)))
 }
 
 fn shells(system: &dyn System) -> BTreeSet<String> {

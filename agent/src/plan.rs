@@ -2,6 +2,7 @@
 //! every input gives one.
 
 mod accounts;
+mod disks;
 mod lima;
 mod mounts;
 mod network;
@@ -69,6 +70,7 @@ pub fn plan(
     timezone(config, &mut draft);
     accounts::steps(config, &mut draft);
     mounts::steps(seed, config, &mut draft);
+    disks::steps(seed, config, &mut draft);
     lima::steps(seed, config, options, &mut draft);
     draft.plan
 }
@@ -122,6 +124,7 @@ impl Draft<'_> {
             Action::Mount { spec, .. } => {
                 self.facts.mounts.iter().any(|mount| mount.target == spec.target)
             }
+            Action::Disk(disk) => facts.has_disk(disk),
             _ => true,
         }
     }
@@ -164,13 +167,17 @@ fn timezone(config: &Config, draft: &mut Draft<'_>) {
 
 fn grow_root(config: &Config, draft: &mut Draft<'_>) {
     let Some(root) = draft.facts.root.as_ref().filter(|_| config.grow_root) else { return };
-    if !root.can_grow() {
-        return;
-    }
     let title = format!("grow {} to the size of its disk", root.device);
     // Every boot looks again: a disk that grew is the reason, and it is in no seed.
     let lifetime = Lifetime::Boot;
-    draft.add(Step { lifetime, ..step("grow-root", title, Stage::Early, Action::GrowRoot) });
+    let step = Step { lifetime, ..step("grow-root", title, Stage::Early, Action::GrowRoot) };
+    if let Some(reason) = root.obstacle.clone() {
+        draft.skip(step, reason);
+    } else if root.can_grow() && draft.facts.growing_is_off {
+        draft.skip(step, "/etc/growroot-disabled is there");
+    } else if root.can_grow() {
+        draft.add(step);
+    }
 }
 
 /// A path that is written in the program and so is a good one.

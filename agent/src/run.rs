@@ -86,8 +86,25 @@ pub fn settle(system: &mut dyn System) {
 
 /// The plan for a seed on this machine, with all findings so far.
 pub fn draft(read: &Read, system: &dyn System, options: Options) -> (Plan, Ledger, Vec<Finding>) {
+    draft_for(None, read, system, options)
+}
+
+/// The plan for one stage: what only another stage needs to know is not looked for.
+fn draft_for(
+    stage: Option<Stage>,
+    read: &Read,
+    system: &dyn System,
+    options: Options,
+) -> (Plan, Ledger, Vec<Finding>) {
     let (ledger, ledger_findings) = Ledger::read(system);
-    let (facts, fact_findings) = facts::read(system);
+    let (mut facts, mut fact_findings) = facts::read(system);
+    let lima = read.config.lima.as_ref();
+    let is_asked = stage.is_none_or(|stage| stage == Stage::Early);
+    if let Some(lima) = lima.filter(|lima| is_asked && !lima.plain) {
+        let (disks, findings) = facts::disks::read(&lima.disks, system);
+        facts.disks = Some(disks);
+        fact_findings.extend(findings);
+    }
     let mut plan = plan::plan(&read.seed, &read.config, &facts, &ledger, options);
     let mut findings = read.findings.clone();
     findings.extend(ledger_findings);
@@ -180,7 +197,7 @@ fn run_stage(
     };
     report.seed.clone_from(&read.seed.origin);
     report.instance_id.clone_from(&read.config.instance_id);
-    let (plan, mut ledger, mut findings) = draft(&read, system, options);
+    let (plan, mut ledger, mut findings) = draft_for(Some(stage), &read, system, options);
     for finding in findings.iter().filter(|it| !report.findings.contains(it)) {
         tell(Told::Finding(finding));
     }

@@ -1,6 +1,8 @@
 //! Steps: what the agent can do to a machine, as data. A step can be shown, compared and hashed
 //! before anything runs.
 
+pub mod disk;
+
 use nixvm_system::{GuestPath, MountSpec, Secret};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -140,6 +142,8 @@ pub enum Action {
     },
     /// Runs a provision script.
     Script(Script),
+    /// Uses an additional disk, formatting it if it is blank.
+    Disk(disk::DataDisk),
 }
 
 /// A provision script with all it needs.

@@ -137,6 +137,13 @@ cases! {
     one_bad_sudo_rule_of_two,
     account_files_that_are_links,
     user_of_the_image_without_shadow_line,
+    additional_disks_are_formatted_and_used,
+    additional_disks_in_doubt_are_left_alone,
+    additional_disk_behind_the_seed_of_krunkit,
+    additional_disk_whose_mkfs_fails,
+    additional_disks_of_plain_mode,
+    root_on_lvm_is_left_alone,
+    root_that_the_image_keeps_from_growing,
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! What lies below a mount point, and growing a GPT partition into the free space behind it.
+//! What lies below a mount point, and growing a partition into the free space behind it.
+
+mod mbr;
 
 use std::io::{self, Read, Seek, Write};
 
@@ -15,9 +17,12 @@ pub struct Backing {
     pub partition: Option<Partition>,
     /// How much the file system could grow inside the device as it is now.
     pub filesystem_room: u64,
+    /// Why nothing of it is grown here, whatever room there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<String>,
 }
 
-/// A GPT partition.
+/// A partition of a GPT, or a primary one of an MBR.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Partition {
     /// Whole disk, for example `/dev/vda`.
@@ -38,19 +43,24 @@ impl Backing {
 
     /// Whether growing would gain anything.
     pub fn can_grow(&self) -> bool {
+        if self.obstacle.is_some() {
+            return false;
+        }
         let partition = self.partition.as_ref().map_or(0, |partition| partition.room);
         partition >= Self::WORTH || self.filesystem_room >= Self::WORTH
     }
 }
 
-/// Where the partition that begins at `start` bytes may end, if the table is GPT and knows it.
-/// Returns its room in bytes.
+/// Where the partition that begins at `start` bytes may end, if the table knows it. Returns its room
+/// in bytes.
 pub(crate) fn room_behind<D: Read + Seek>(
     disk: &mut D,
     number: u32,
     start: u64,
 ) -> Result<Option<u64>, gptman::Error> {
-    let Some(mut gpt) = table(disk)? else { return Ok(None) };
+    let Some(mut gpt) = table(disk)? else {
+        return Ok(mbr::Primary::find(disk, number, start)?.map(|partition| partition.room()));
+    };
     gpt.header.update_from(disk, gpt.sector_size)?;
     Ok(end_for(&gpt, number, start)
         .map(|(entry_end, new_end)| new_end.saturating_sub(entry_end) * gpt.sector_size))
@@ -63,7 +73,10 @@ pub(crate) fn extend<D: Read + Write + Seek>(
     number: u32,
     start: u64,
 ) -> Result<Option<u64>, gptman::Error> {
-    let Some(mut gpt) = table(disk)? else { return Ok(None) };
+    let Some(mut gpt) = table(disk)? else {
+        let Some(partition) = mbr::Primary::find(disk, number, start)? else { return Ok(None) };
+        return Ok(Some(partition.extend(disk)?));
+    };
     gpt.header.update_from(disk, gpt.sector_size)?;
     let Some((_, new_end)) = end_for(&gpt, number, start) else {
         return Ok(None);
@@ -165,7 +178,7 @@ mod tests {
         assert_eq!(extend(&mut disk, 1, 2 * MIB).unwrap(), None, "other start");
         assert_eq!(extend(&mut disk, 9, MIB).unwrap(), None, "other number");
         assert_eq!(disk.get_ref(), &before);
-        // Divided anew with an MBR: one Linux partition at the same place.
+        // Divided anew with an MBR that does not know the partition of the old GPT.
         disk.get_mut()[450] = 0x83;
         let before = disk.get_ref().clone();
         assert_eq!(room_behind(&mut disk, 1, MIB).unwrap(), None, "an MBR");

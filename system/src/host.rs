@@ -2,7 +2,9 @@
 
 mod disks;
 mod filesystems;
+mod format;
 mod mounting;
+mod partitions;
 mod run;
 
 use std::io;
@@ -12,8 +14,9 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::tree::Tree;
 use crate::{
-    Attrs, Backing, Change, Clock, Command, CommandError, Commands, FileError, Files, Finished,
-    GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, ReadAt, Stat, WriteError,
+    Attrs, Backing, Change, Clock, Command, CommandError, Commands, Disk, DiskError, Disks,
+    FileError, Files, Finished, Fresh, GuestPath, Links, Lock, Mount, MountError, MountSpec,
+    Mounts, Part, ReadAt, Stat, WriteError,
 };
 
 /// The machine this program runs on.
@@ -161,5 +164,33 @@ impl Clock for Host {
 
     fn pause(&self, time: Duration) {
         std::thread::sleep(time);
+    }
+}
+
+impl Disks for Host {
+    fn disks(&self) -> Result<Vec<String>, DiskError> {
+        crate::disks::names(self)
+    }
+
+    fn examine(&self, disk: &str) -> Result<Disk, DiskError> {
+        let claimed = disks::claimed()
+            .map_err(|source| DiskError::Read { what: "what is mounted".to_owned(), source })?;
+        crate::disks::examine(self, disk, &claimed)
+    }
+
+    fn is_begun(&self, fresh: &Fresh) -> Result<bool, DiskError> {
+        format::is_begun(self, fresh)
+    }
+
+    fn format(&mut self, fresh: &Fresh) -> Result<Lock, DiskError> {
+        format::format(self, fresh)
+    }
+
+    fn enlarge_swap(&mut self, disk: &str, part: &Part) -> Result<Change, DiskError> {
+        format::enlarge_swap(disk, part)
+    }
+
+    fn swap_on(&mut self, device: &str) -> Result<Change, DiskError> {
+        format::swap_on(device)
     }
 }

@@ -1,7 +1,7 @@
 //! The border to the operating system.
 //!
-//! Everything nixvm does to a machine passes one of four small traits: [`Files`], [`Commands`],
-//! [`Mounts`] and [`Clock`]. None has a default body, so a double that forgets a method does not
+//! Everything nixvm does to a machine passes one of five small traits: [`Files`], [`Commands`],
+//! [`Mounts`], [`Clock`] and [`Disks`]. None has a default body, so a double that forgets a method does not
 //! compile instead of acting on the machine. There are two implementations:
 //!
 //! * [`Host`] acts on the running machine;
@@ -13,6 +13,7 @@
 
 mod clock;
 mod commands;
+mod disks;
 mod files;
 mod growth;
 mod host;
@@ -24,6 +25,9 @@ mod tree;
 
 pub use clock::Clock;
 pub use commands::{Command, CommandError, Commands, Credentials, Ended, Finished, Output};
+pub use disks::{
+    Content, Disk, DiskError, Disks, Entry, Fresh, Part, Signature, blemish, content, entry,
+};
 pub use files::{
     Attrs, Change, FileError, FileKind, Files, Links, Lock, Owner, ReadAt, Stat, WriteError,
 };
@@ -34,7 +38,7 @@ pub use path::{GuestPath, PathError};
 pub use scratch::Scratch;
 pub use secret::Secret;
 
-/// All four borders at once: what a stage of the boot agent works on.
-pub trait System: Files + Commands + Mounts + Clock {}
+/// All five borders at once: what a stage of the boot agent works on.
+pub trait System: Files + Commands + Mounts + Clock + Disks {}
 
-impl<T: Files + Commands + Mounts + Clock> System for T {}
+impl<T: Files + Commands + Mounts + Clock + Disks> System for T {}

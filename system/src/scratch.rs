@@ -4,6 +4,8 @@
 //! down: owners, mounts, commands. What is written down is kept in [`Scratch::STATE`] in the
 //! folder, so that a second run finds the machine as the first one left it.
 
+mod disks;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
@@ -99,6 +101,12 @@ impl Scratch {
         GuestPath::new(Self::STATE).map_err(io::Error::other)
     }
 
+    /// How this command is to end.
+    fn answer(&self, program: &str, args: &[&str]) -> Option<Answer> {
+        let line = format!("{program} {}", args.join(" "));
+        self.state.answers.iter().find(|(piece, _)| line.contains(*piece)).map(|(_, a)| *a)
+    }
+
     fn kept(
         &mut self,
         path: &GuestPath,
@@ -191,10 +199,8 @@ impl Files for Scratch {
 impl Commands for Scratch {
     fn run(&mut self, command: &Command) -> Result<Finished, CommandError> {
         self.commands.push(command.clone());
-        let line = format!("{} {}", command.program, command.args.join(" "));
-        let answer =
-            self.state.answers.iter().find(|(piece, _)| line.contains(*piece)).map(|(_, a)| *a);
-        let ended = match answer {
+        let args: Vec<&str> = command.args.iter().map(String::as_str).collect();
+        let ended = match self.answer(&command.program, &args) {
             Some(Answer::NoInterpreter) => {
                 let program = command.program.clone();
                 return Err(CommandError::NoInterpreter {

@@ -231,7 +231,8 @@ fn kind_of(kind: FileType) -> FileKind {
     }
 }
 
-struct Bytes(File);
+/// An open file or device as bytes.
+pub(crate) struct Bytes(pub(crate) File);
 
 impl ReadAt for Bytes {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {

@@ -690,14 +690,17 @@ fn host_leaves_a_disk_alone_whose_file_system_it_cannot_grow() {
         let folder = tempfile::tempdir().unwrap();
         let Some((disk, host)) = mounted(name, folder.path(), "ext2", 64) else { return };
         disk.enlarge(128);
-        assert_eq!(host.backing(&path("/mnt")).unwrap(), None);
+        let reason = host.backing(&path("/mnt")).unwrap().unwrap().obstacle.unwrap();
+        assert_eq!(reason, "/mnt is ext2, which is left alone");
         drop(disk);
         let folder = tempfile::tempdir().unwrap();
         let Some((disk, host)) = mounted(name, folder.path(), "ext4", 64) else { return };
         disk.enlarge(128);
         let mnt = disk.mount_point.to_str().unwrap();
         tool("mount", &["-o", "remount,ro", mnt]).unwrap();
-        assert_eq!(host.backing(&path("/mnt")).unwrap(), None, "it is read-only");
+        let backing = host.backing(&path("/mnt")).unwrap().unwrap();
+        assert_eq!(backing.obstacle.as_deref(), Some("/mnt is mounted read-only"));
+        assert!(!backing.can_grow());
     });
 }
 
@@ -722,6 +725,7 @@ fn host_writes_no_partition_table_for_a_file_system_it_cannot_grow() {
             room: 8 * MIB,
         }),
         filesystem_room: 0,
+        obstacle: None,
     };
     assert!(matches!(host.grow(&path("/"), &backing), Err(MountError::Grow { .. })));
     assert!(std::fs::read(&image).unwrap() == before, "something was written");

@@ -4,6 +4,7 @@
 use nixvm_system::{GuestPath, Secret};
 use serde::Serialize;
 
+use super::disks;
 use super::env_file::{self, Variables};
 use super::finding::Finding;
 use super::user_data::account_path;
@@ -50,6 +51,8 @@ pub struct Lima {
     pub environment_block: Secret<Vec<u8>>,
     /// Provision scripts, in the order of their numbers.
     pub scripts: Vec<Script>,
+    /// Additional disks.
+    pub disks: disks::Wanted,
 }
 
 /// A provision script.
@@ -112,6 +115,7 @@ pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
         environment: Secret::new(environment),
         environment_block: Secret::new(block),
         scripts: scripts(seed),
+        disks: disks::parse(&variables, findings),
         variables,
     })
 }
@@ -135,9 +139,6 @@ fn not_yet(seed: &Seed, variables: &Variables, findings: &mut Vec<Finding>) {
     }
     let key = |name: &str| format!("LIMA_CIDATA_{name}");
     let get = |name: &str| value(variables, name).unwrap_or_default();
-    if !matches!(get("DISKS"), "" | "0") {
-        say("lima.env", &key("DISKS"), "asks for additional disks");
-    }
     if value(variables, "PASSWORDLESS_SUDO").is_some_and(|text| text != "1") {
         say("lima.env", &key("PASSWORDLESS_SUDO"), "asks for a password for sudo");
     }
@@ -149,12 +150,16 @@ fn not_yet(seed: &Seed, variables: &Variables, findings: &mut Vec<Finding>) {
     }
 }
 
-fn value<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
+pub(super) fn value<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
     let is_it = |full: &str| full.strip_prefix("LIMA_CIDATA_") == Some(name);
     variables.iter().find(|(full, _)| is_it(full)).map(|(_, value)| value.as_str())
 }
 
-fn number(variables: &Variables, name: &str, findings: &mut Vec<Finding>) -> Option<u32> {
+pub(super) fn number(
+    variables: &Variables,
+    name: &str,
+    findings: &mut Vec<Finding>,
+) -> Option<u32> {
     let text = value(variables, name).filter(|text| !text.is_empty())?;
     let number = text.parse().ok();
     if number.is_none() {

@@ -105,6 +105,12 @@ impl Case {
         let image = self.path(&format!("dev/{device}"));
         let seed = self.place.path().join("seed");
         fs::create_dir_all(image.parent().unwrap()).unwrap();
+        let sysfs = self.path(&format!("sys/class/block/{device}"));
+        fs::create_dir_all(&sysfs).unwrap();
+        fs::write(sysfs.join("size"), "4096\n").unwrap();
+        if let Some(maker) = kind.strip_prefix("disk") {
+            return self.disk(device, &image, maker.trim());
+        }
         let (kind, id) = kind.split_once(' ').unwrap_or((kind, ""));
         if !id.is_empty() {
             let text = format!("instance-id: {id}\nlocal-hostname: {id}\n");
@@ -123,9 +129,19 @@ impl Case {
             "unreadable" => fs::create_dir(&image).unwrap(),
             other => panic!("no kind of medium: {other}"),
         }
-        let sysfs = self.path(&format!("sys/class/block/{device}"));
-        fs::create_dir_all(&sysfs).unwrap();
-        fs::write(sysfs.join("size"), "4096\n").unwrap();
+    }
+
+    /// A disk of 64 MiB, blank or with what a program makes of it.
+    fn disk(&self, device: &str, image: &Path, maker: &str) {
+        fs::File::create(image).unwrap().set_len(64 << 20).unwrap();
+        let mut words = maker.split(' ').filter(|word| !word.is_empty());
+        if let Some(program) = words.next() {
+            let done = Command::new(program).args(words).arg(image).output().unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        }
+        let sysfs = self.path(&format!("sys/block/{device}"));
+        fs::create_dir_all(sysfs.join("device")).unwrap();
+        fs::write(sysfs.join("size"), "131072\n").unwrap();
     }
 
     /// Every file with what it is.

@@ -1,49 +1,89 @@
-//! The disk below a mount point: found through the mount table and sysfs, its partition grown by the
-//! kernel's own call, so that no partition tool is needed.
+//! The disk below a mount point: found through the mount table and sysfs.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Dev, StatVfsMountFlags};
-use rustix::ioctl::{Setter, ioctl, opcode};
 
 use super::filesystems::Filesystem;
+use super::partitions;
 use crate::tree::Tree;
-use crate::{Backing, Change, GuestPath, Mount, MountError, Partition, growth};
+use crate::{Backing, Change, GuestPath, Mount, MountError, Partition};
 
-/// `None` unless it can be grown for sure: growing the partition alone would gain nothing and could
-/// not be taken back.
+/// `None` if it is no block device. What is in the way of growing is told: growing the partition
+/// alone would gain nothing and could not be taken back.
 pub(super) fn backing(tree: &Tree, mount_point: &GuestPath) -> Result<Option<Backing>, MountError> {
     let mounts = super::mounting::table(tree)?;
     let Some(mount) = mounts.into_iter().rev().find(|mount| mount.target == *mount_point) else {
         return Ok(None);
     };
-    let Some(filesystem) = Filesystem::of(&mount.fstype) else { return Ok(None) };
-    describe(tree, &mount, filesystem).map_err(|source| MountError::Read {
+    describe(tree, &mount).map_err(|source| MountError::Read {
         what: format!("the device below {mount_point}"),
         source,
     })
 }
 
-fn describe(tree: &Tree, mount: &Mount, filesystem: Filesystem) -> io::Result<Option<Backing>> {
+fn describe(tree: &Tree, mount: &Mount) -> io::Result<Option<Backing>> {
     let folder = open(tree, &mount.target)?;
-    if rustix::fs::fstatvfs(&folder)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
-        return Ok(None);
-    }
     let Some(sysfs) = sysfs_of(mount, &folder)? else { return Ok(None) };
-    let path = node(&sysfs)?;
-    let device = File::open(&path)?;
-    let partition =
-        if sysfs.join("partition").exists() { describe_partition(&sysfs)? } else { None };
-    let room = number(&sysfs.join("size"))? * 512;
-    Ok(Some(Backing {
-        device: path.display().to_string(),
+    let backing = Backing {
+        device: node(&sysfs)?.display().to_string(),
         fstype: mount.fstype.clone(),
-        partition,
-        filesystem_room: room.saturating_sub(filesystem.bytes(&device, &folder)?),
+        partition: None,
+        filesystem_room: 0,
+        obstacle: None,
+    };
+    let filesystem = match obstacle(mount, &folder, &sysfs)? {
+        Ok(filesystem) => filesystem,
+        Err(obstacle) => return Ok(Some(Backing { obstacle: Some(obstacle), ..backing })),
+    };
+    let device = File::open(&backing.device)?;
+    let is_partition = sysfs.join("partition").exists();
+    let partition = if is_partition { describe_partition(&sysfs)? } else { None };
+    let obstacle = (is_partition && partition.is_none())
+        .then(|| format!("{} is neither of a GPT nor a primary one of an MBR", backing.device));
+    let room = number(&sysfs.join("size"))? * 512;
+    let filesystem_room = room.saturating_sub(filesystem.bytes(&device, &folder)?);
+    // What is in the way of the partition is none for the file system.
+    let obstacle = obstacle.filter(|_| filesystem_room < Backing::WORTH);
+    Ok(Some(Backing { partition, filesystem_room, obstacle, ..backing }))
+}
+
+/// What is in the way of growing, or the file system that can be grown.
+fn obstacle(mount: &Mount, folder: &File, sysfs: &Path) -> io::Result<Result<Filesystem, String>> {
+    if let Some(layer) = layer(sysfs)? {
+        return Ok(Err(format!("{} lies on {layer}, which is left alone", mount.target)));
+    }
+    let Some(filesystem) = Filesystem::of(&mount.fstype) else {
+        return Ok(Err(format!("{} is {}, which is left alone", mount.target, mount.fstype)));
+    };
+    if rustix::fs::fstatvfs(folder)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Ok(Err(format!("{} is mounted read-only", mount.target)));
+    }
+    Ok(Ok(filesystem))
+}
+
+/// What lies between a device and its disk. The device mapper names its users by the beginning of an
+/// id.
+fn layer(sysfs: &Path) -> io::Result<Option<&'static str>> {
+    if sysfs.join("md").exists() {
+        return Ok(Some("RAID"));
+    }
+    if sysfs.join("bcache").exists() {
+        return Ok(Some("bcache"));
+    }
+    let id = match std::fs::read_to_string(sysfs.join("dm/uuid")) {
+        Ok(id) => id,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(Some(match id.split('-').next() {
+        Some("LVM") => "LVM",
+        Some("CRYPT") => "LUKS",
+        _ => "the device mapper",
     }))
 }
 
@@ -83,14 +123,13 @@ fn block_device(mount: &Mount, number: Dev) -> io::Result<Option<Dev>> {
     }
 }
 
-/// `None` when the table is not GPT: then there is nothing we would write to.
+/// `None` when the table is not one that is written to here.
 fn describe_partition(sysfs: &Path) -> io::Result<Option<Partition>> {
     let disk_sysfs = sysfs.parent().ok_or(io::ErrorKind::NotFound)?;
     let disk = node(disk_sysfs)?;
     let index = u32::try_from(number(&sysfs.join("partition"))?).map_err(io::Error::other)?;
     let start = number(&sysfs.join("start"))? * 512;
-    let room =
-        growth::room_behind(&mut File::open(&disk)?, index, start).map_err(io::Error::other)?;
+    let room = partitions::room(&disk, index, start)?;
     Ok(room.map(|room| Partition {
         disk: disk.display().to_string(),
         number: index,
@@ -126,54 +165,32 @@ pub(super) fn grow(
     if let Some(partition) = &backing.partition
         && partition.room >= Backing::WORTH
     {
-        grow_partition(partition).map_err(failed)?;
+        partitions::extend(&partition.disk, partition.number, partition.start).map_err(failed)?;
     }
     let device = File::open(&backing.device).map_err(failed)?;
     filesystem.grow(&device, &folder).map_err(failed)?;
     Ok(Change::Changed)
 }
 
-/// Writes the table, then tells the kernel, which a mounted partition allows for growing.
-fn grow_partition(partition: &Partition) -> io::Result<()> {
-    let mut disk = OpenOptions::new().read(true).write(true).open(&partition.disk)?;
-    let bytes = growth::extend(&mut disk, partition.number, partition.start)
-        .map_err(io::Error::other)?
-        .ok_or_else(|| io::Error::other("the partition table is not what the kernel says"))?;
-    disk.sync_all()?;
-    let mut part = BlkpgPartition {
-        start: i64::try_from(partition.start).map_err(io::Error::other)?,
-        length: i64::try_from(bytes).map_err(io::Error::other)?,
-        number: i32::try_from(partition.number).map_err(io::Error::other)?,
-        names: [0; 128],
+/// Names, as in sysfs, of the devices that are mounted or swapped to.
+pub(super) fn claimed() -> io::Result<Vec<String>> {
+    let mounts = std::fs::read("/proc/self/mountinfo")?;
+    let mounts = String::from_utf8_lossy(&mounts);
+    let numbers = mounts.lines().filter_map(|line| line.split(' ').nth(2)).map(|numbers| {
+        let link = std::fs::read_link(Path::new("/sys/dev/block").join(numbers)).ok()?;
+        Some(link.file_name()?.to_str()?.to_owned())
+    });
+    // A btrfs has a number of its own, but names one of its devices.
+    let sources = mounts.lines().filter_map(|line| {
+        line.split_once(" - ")?.1.split(' ').nth(1)?.strip_prefix("/dev/").map(str::to_owned)
+    });
+    let swaps = match std::fs::read_to_string("/proc/swaps") {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        other => other?,
     };
-    let request = BlkpgRequest {
-        operation: BLKPG_RESIZE_PARTITION,
-        flags: 0,
-        length: 0,
-        data: &raw mut part,
-    };
-    // SAFETY: BLKPG takes a pointer to `struct blkpg_ioctl_arg`, whose `data` points to a
-    // `struct blkpg_partition`; both are laid out as the kernel does and live across the call.
-    Ok(unsafe { ioctl(&disk, Setter::<BLKPG, BlkpgRequest>::new(request)) }?)
-}
-
-/// `_IO(0x12, 105)`, from linux/blkpg.h; the same on all architectures Linux has in common use.
-const BLKPG: rustix::ioctl::Opcode = opcode::none(0x12, 105);
-const BLKPG_RESIZE_PARTITION: i32 = 3;
-
-#[repr(C)]
-struct BlkpgRequest {
-    operation: i32,
-    flags: i32,
-    length: i32,
-    data: *mut BlkpgPartition,
-}
-
-#[repr(C)]
-struct BlkpgPartition {
-    start: i64,
-    length: i64,
-    number: i32,
-    /// Device and volume name, 64 bytes each, ignored for resizing.
-    names: [u8; 128],
+    let swaps = swaps.lines().filter_map(|line| {
+        line.split_whitespace().next()?.strip_prefix("/dev/").map(str::to_owned)
+    });
+    // A number without a device is that of a file system that has none.
+    Ok(numbers.flatten().chain(sources).chain(swaps).collect())
 }

@@ -38,6 +38,7 @@ pub struct Machine {
     pub(super) image: Image,
     pub(super) shares: Vec<Share>,
     pub(super) ports: Vec<String>,
+    pub(super) disks: Vec<PathBuf>,
     pub(super) dir: TempDir,
     pub(super) logs: PathBuf,
     pub(super) boots: u32,
@@ -54,11 +55,11 @@ impl Machine {
         fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         let dir = tempfile::Builder::new().prefix("nixvm-").tempdir();
         let dir = dir.context("making the machine's folder")?;
-        let (shares, ports) = (Vec::new(), Vec::new());
-        let machine =
-            Self { arch, accel, image: image.clone(), shares, ports, dir, logs, boots: 0 };
+        let (shares, ports, disks) = (Vec::new(), Vec::new(), Vec::new());
+        let image = image.clone();
+        let machine = Self { arch, accel, image, shares, ports, disks, dir, logs, boots: 0 };
         let disk = Tool::new("qemu-img").args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]);
-        disk.arg(image.disk()).arg(machine.disk()).arg(DISK).run()?;
+        disk.arg(machine.image.disk()).arg(machine.disk()).arg(DISK).run()?;
         machine.keygen()?;
         Ok(machine)
     }
@@ -66,6 +67,21 @@ impl Machine {
     /// Adds a shared folder.
     pub fn share(&mut self, share: Share) {
         self.shares.push(share);
+    }
+
+    /// Adds a blank disk.
+    pub fn attach_disk(&mut self, size: &str) -> Result<()> {
+        let path = self.path(&format!("data-{}.qcow2", self.disks.len()));
+        Tool::new("qemu-img").args(["create", "-q", "-f", "qcow2"]).arg(&path).arg(size).run()?;
+        self.disks.push(path);
+        Ok(())
+    }
+
+    /// Makes every disk that was added larger.
+    pub fn enlarge_disks(&self, size: &str) -> Result<()> {
+        self.disks.iter().try_for_each(|path| {
+            Tool::new("qemu-img").args(["resize", "-q"]).arg(path).arg(size).run().map(drop)
+        })
     }
 
     /// Adds a virtio-serial port; gives the Unix socket that is its other end.

@@ -26,6 +26,9 @@ pub fn args(machine: &Machine, mac: &str, serial: &Path) -> Vec<String> {
     args.pair("-initrd", show(&machine.image.initrd()));
     args.pair("-append", Base::cmdline(machine.arch));
     args.pair("-drive", format!("file={},if=virtio,discard=unmap", show(&machine.disk())));
+    for disk in &machine.disks {
+        args.pair("-drive", format!("file={},if=virtio,discard=on", show(disk)));
+    }
     seed(&mut args, &machine.path("seed.iso"));
     network(&mut args, mac);
     args.add(["-device", "virtio-rng-pci"]);

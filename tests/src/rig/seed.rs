@@ -41,6 +41,8 @@ pub struct Seed {
     pub vsock_port: u32,
     /// Name of the guest agent's virtio-serial port; empty: there is none.
     pub virtio_port: String,
+    /// Additional disks in the order in which they are attached: name and type.
+    pub disks: Vec<(String, String)>,
     /// Further files of the medium: path and content, replacing what would be there.
     pub files: Vec<(String, String)>,
 }
@@ -101,6 +103,7 @@ impl Default for Seed {
             params: Vec::new(),
             vsock_port: 0,
             virtio_port: String::new(),
+            disks: Vec::new(),
             files: Vec::new(),
         }
     }

@@ -246,9 +246,18 @@ fn call<T>(body: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
 pub fn later(tally: &mut Tally) -> Result<()> {
     let (mut machine, _folder) = machine("later_boots")?;
     let mut seed = seed(&machine)?;
+    seed.disks = vec![(DATA.into(), String::new()), ("swap".into(), "swap".into())];
+    (0..2).try_for_each(|_| machine.attach_disk("256M"))?;
     let mut vm = machine.boot(&seed)?;
     let ssh = vm.ssh()?;
     vm.boot_done(&ssh)?;
+    tally.check("first_boot_formats_blank_disks", || {
+        let data = "sudo e2label /dev/vdb1; stat -c %a:%U /mnt/lima-fifteen-letters";
+        says(&ssh, data, "lima-fifteen-let\n755:root")?;
+        says(&ssh, "grep -c lima- /etc/fstab || true", "0")?;
+        ssh.run("echo kept | sudo tee /mnt/lima-fifteen-letters/file").map(drop)
+    });
+    disks(tally, "first_boot", &ssh, (200, 256));
     ssh.run("echo 'ssh-ed25519 AAAAhand added by hand' >>~/.ssh/authorized_keys")?;
     ssh.run("echo 'ada:correct horse' | sudo chpasswd")?;
     let before = identity(&ssh)?;
@@ -257,6 +266,10 @@ pub fn later(tally: &mut Tally) -> Result<()> {
 
     for (boot, iid) in [("second_boot", "iid-1700000001"), ("new_instance_id", "iid-1700000777")] {
         iid.clone_into(&mut seed.iid);
+        let has_grown = boot != "second_boot";
+        if has_grown {
+            machine.enlarge_disks("1G")?;
+        }
         let mut vm = machine.boot(&seed)?;
         let ssh = vm.ssh()?;
         vm.boot_done(&ssh)?;
@@ -278,11 +291,36 @@ pub fn later(tally: &mut Tally) -> Result<()> {
         tally.check(&format!("{boot}_mounts_the_host_folder"), || {
             says(&ssh, "cat /mnt/host/from-host", "hello from the host")
         });
+        disks(tally, boot, &ssh, if has_grown { (900, 1024) } else { (200, 256) });
+        tally.check(&format!("{boot}_keeps_what_is_on_a_disk"), || {
+            says(&ssh, "cat /mnt/lima-fifteen-letters/file", "kept")
+        });
         tally.check(&format!("{boot}_leaves_nothing_failed"), || vm.check_health(&ssh, &[]));
         drop(ssh);
         vm.shutdown()?;
     }
     Ok(())
+}
+
+/// Its label is cut: ext4 has room for 16 letters, `lima-` among them.
+const DATA: &str = "fifteen-letters";
+
+/// Both disks are in use with at least so many MiB, and at most so many.
+fn disks(tally: &mut Tally, boot: &str, ssh: &Ssh, (least, most): (u64, u64)) {
+    let sizes = [
+        ("disk", "df --block-size=M --output=size /mnt/lima-fifteen-letters | tail -1"),
+        ("swap_space", "awk '$1==\"/dev/vdc1\" {print int($3/1024)}' /proc/swaps"),
+    ];
+    for (what, command) in sizes {
+        tally.check(&format!("{boot}_uses_the_{what}_of_{most}_mib"), || {
+            let size: u64 = ssh.run(command)?.trim().trim_end_matches('M').parse()?;
+            ensure!((least..=most).contains(&size), "{size} MiB");
+            Ok(())
+        });
+    }
+    tally.check(&format!("{boot}_has_nothing_to_complain_of"), || {
+        says(ssh, "nixvm-agent status | grep -c failed || true", "0")
+    });
 }
 
 /// What only a first boot may decide.

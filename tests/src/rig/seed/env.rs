@@ -27,9 +27,10 @@ pub fn lima(seed: &Seed) -> String {
         .map(|(n, mount)| (format!("MOUNTS_{n}_MOUNTPOINT"), mount.point.as_str()))
         .collect();
     lines.extend(points.iter().map(|(name, point)| (name.as_str(), *point)));
+    let disks = disks(seed);
+    lines.push(("MOUNTTYPE", seed.mount_type.name()));
+    lines.extend(disks.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     lines.extend([
-        ("MOUNTTYPE", seed.mount_type.name()),
-        ("DISKS", "0"),
         ("GUEST_INSTALL_PREFIX", "/usr/local"),
         ("UPGRADE_PACKAGES", ""),
         ("CONTAINERD_USER", ""),
@@ -53,6 +54,22 @@ pub fn lima(seed: &Seed) -> String {
     lines.collect::<Vec<_>>().concat()
 }
 
+/// Lima counts letters from `b` on, whatever else is attached.
+fn disks(seed: &Seed) -> Vec<(String, String)> {
+    let mut lines = vec![("DISKS".to_owned(), seed.disks.len().to_string())];
+    for ((number, letter), (name, fstype)) in (0..).zip('b'..).zip(&seed.disks) {
+        let values = [
+            ("NAME", name.clone()),
+            ("DEVICE", format!("vd{letter}")),
+            ("FORMAT", "true".to_owned()),
+            ("FSTYPE", fstype.clone()),
+            ("FSARGS", String::new()),
+        ];
+        lines.extend(values.map(|(key, value)| (format!("DISK_{number}_{key}"), value)));
+    }
+    lines
+}
+
 /// `PARAM_KEY=value`, keys sorted.
 pub fn params(seed: &Seed) -> String {
     let mut params = seed.params.clone();
@@ -73,6 +90,16 @@ mod tests {
         };
         let text = lima(&Seed { mounts: vec![mount], ..Seed::default() });
         assert!(text.contains("MOUNTS=1\nLIMA_CIDATA_MOUNTS_0_MOUNTPOINT=/mnt/a b\n"), "{text}");
+    }
+
+    #[test]
+    fn disks_have_the_letters_that_lima_guesses() {
+        let disks = vec![("data".into(), String::new()), ("swap".into(), "swap".into())];
+        let text = lima(&Seed { disks, ..Seed::default() });
+        let want =
+            "LIMA_CIDATA_DISKS=2\nLIMA_CIDATA_DISK_0_NAME=data\nLIMA_CIDATA_DISK_0_DEVICE=vdb\n";
+        assert!(text.contains(want), "{text}");
+        assert!(text.contains("DISK_1_DEVICE=vdc\n") && text.contains("DISK_1_FSTYPE=swap\n"));
     }
 
     #[test]
