@@ -1,11 +1,16 @@
 //! What is there now. Everything the plan must know about the machine is read here, before it.
 
+pub mod platform;
+pub mod rootless;
+
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use nixvm_system::{Backing, FileError, GuestPath, Mount, System};
 
 use crate::accounts::Accounts;
 use crate::config::Finding;
+use platform::Platform;
 
 /// Largest account file that is read, in bytes.
 const LIMIT: u64 = 16 << 20;
@@ -18,6 +23,8 @@ const OWNABLE: &[&str] = &[
     "/etc/localtime",
     "/etc/passwd",
     "/etc/sudoers",
+    "/etc/subuid",
+    "/etc/subgid",
 ];
 
 /// The machine as it is.
@@ -43,6 +50,14 @@ pub struct Facts {
     pub owned_by_nixos: BTreeSet<&'static str>,
     /// Login shells that exist.
     pub shells: BTreeSet<String>,
+    /// The time.
+    pub now: Duration,
+    /// What kind of distribution this is.
+    pub platform: Platform,
+    /// Users that have subordinate ids.
+    pub subordinate: BTreeSet<String>,
+    /// Settings of the kernel that rootless containers need and this kernel has.
+    pub sysctls: BTreeSet<&'static str>,
 }
 
 /// Reads all of it. What cannot be read becomes a finding; what depends on it is then left alone.
@@ -53,6 +68,7 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
     };
     let accounts = accounts(system).map_err(|error| note(with_cause(&error))).ok().flatten();
     let (homes, with_keys) = accounts.as_ref().map(|it| homes(system, it)).unwrap_or_default();
+    let subordinate = accounts.as_ref().map(|it| rootless::subordinate(system, it));
     let facts = Facts {
         boot_id: system.boot_id(),
         accounts,
@@ -72,6 +88,10 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
             .unwrap_or_default(),
         owned_by_nixos: owned(system),
         shells: shells(system),
+        now: system.now(),
+        platform: platform::read(system),
+        subordinate: subordinate.unwrap_or_default(),
+        sysctls: rootless::sysctls(system),
     };
     (facts, findings)
 }

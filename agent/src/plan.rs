@@ -2,9 +2,11 @@
 //! every input gives one.
 
 mod accounts;
+mod clock;
 mod lima;
 mod mounts;
 mod network;
+mod settings;
 
 use nixvm_system::GuestPath;
 use serde::Serialize;
@@ -63,12 +65,14 @@ pub fn plan(
     options: Options,
 ) -> Plan {
     let mut draft = Draft { facts, ledger, plan: Plan::default() };
+    clock::step_forward(seed, config, &mut draft);
     network::steps(config, &mut draft);
     hostname(config, &mut draft);
     grow_root(config, &mut draft);
     timezone(config, &mut draft);
     accounts::steps(config, &mut draft);
     mounts::steps(seed, config, &mut draft);
+    settings::steps(config, &mut draft);
     lima::steps(seed, config, options, &mut draft);
     draft.plan
 }
@@ -122,6 +126,7 @@ impl Draft<'_> {
             Action::Mount { spec, .. } => {
                 self.facts.mounts.iter().any(|mount| mount.target == spec.target)
             }
+            Action::SubordinateIds { user } => facts.subordinate.contains(user.as_str()),
             _ => true,
         }
     }

@@ -136,6 +136,16 @@ cases! {
     one_bad_sudo_rule_of_two,
     account_files_that_are_links,
     user_of_the_image_without_shadow_line,
+    certificates_keyboard_and_locale,
+    certificates_on_fedora,
+    nixos_keeps_what_it_declares,
+    settings_for_containers_without_root,
+    krunkit_graphics,
+    rosetta_with_its_cache,
+    rosetta_that_nobody_is_handed_to,
+    password_for_sudo,
+    clock_that_is_behind,
+    machine_that_boots_by_openrc,
 }
 
 #[test]

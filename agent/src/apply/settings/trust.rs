@@ -1,0 +1,85 @@
+//! Certificates: a file each in the folder that the distribution has for them, and one run of its
+//! tool, which makes the bundles that programs read.
+
+use nixvm_system::{Change, Command, Ended, GuestPath, System};
+
+use super::{Fault, write};
+use crate::facts::platform::TrustStore;
+use crate::step::Trust;
+
+/// How cloud-init calls the files, with a number from 1 behind; Debian's tool wants this end.
+const NAME: &str = "cloud-init-ca-cert-";
+const END: &str = ".crt";
+/// Debian's list of the certificates that come with the distribution.
+const LIST: &str = "/etc/ca-certificates.conf";
+const LIMIT: u64 = 4 << 20;
+
+pub fn trust(system: &mut dyn System, trust: &Trust) -> Result<Change, Fault> {
+    let Some(store) = trust.store else {
+        return Err(Fault::new(
+            "no-trust-store",
+            "no folder for trusted certificates is known here",
+        )
+        .hint("install ca-certificates in the image"));
+    };
+    let mut change = files(system, store, trust)?;
+    if trust.remove_defaults {
+        change = change.and(strike_defaults(system)?);
+    }
+    take_over(system, store)?;
+    Ok(change)
+}
+
+/// Writes what is wanted and takes away what an earlier seed wanted.
+fn files(system: &mut dyn System, store: TrustStore, trust: &Trust) -> Result<Change, Fault> {
+    let folder = GuestPath::new(store.folder())?;
+    let mut change = Change::Unchanged;
+    let mut names = Vec::new();
+    for (index, certificate) in trust.trusted.iter().enumerate() {
+        let name = format!("{NAME}{}{END}", index + 1);
+        let file = folder.join(&name)?;
+        change = change.and(write(system, file.as_str(), certificate.as_str().as_bytes(), 0o644)?);
+        names.push(name);
+    }
+    for name in system.list(&folder)?.unwrap_or_default() {
+        if name.starts_with(NAME) && name.ends_with(END) && !names.contains(&name) {
+            change = change.and(system.remove(&folder.join(&name)?)?);
+        }
+    }
+    Ok(change)
+}
+
+/// `!` before a line keeps the tool from trusting it. New ones that a later package brings are not
+/// asked for.
+fn strike_defaults(system: &mut dyn System) -> Result<Change, Fault> {
+    let path = GuestPath::new(LIST)?;
+    let Some(now) = system.read(&path, LIMIT)? else { return Ok(Change::Unchanged) };
+    let mut text = Vec::with_capacity(now.len() + 256);
+    for line in now.split_inclusive(|byte| *byte == b'\n') {
+        if !matches!(line.trim_ascii().first(), None | Some(b'#' | b'!')) {
+            text.push(b'!');
+        }
+        text.extend(line);
+    }
+    let change = write(system, LIST, &text, 0o644)?;
+    if system.has("debconf-set-selections") {
+        let answers = "/run/nixvm-agent/ca-certificates.debconf";
+        let text = b"ca-certificates ca-certificates/trust_new_crts select no\n";
+        write(system, answers, text, 0o644)?;
+        run(system, "debconf-set-selections", &[answers])?;
+    }
+    Ok(change)
+}
+
+fn take_over(system: &mut dyn System, store: TrustStore) -> Result<(), Fault> {
+    run(system, store.tool(), &[])
+}
+
+fn run(system: &mut dyn System, tool: &str, args: &[&str]) -> Result<(), Fault> {
+    let finished = system.run(&Command::tool(tool, args))?;
+    if finished.ended == Ended::Exit(0) {
+        return Ok(());
+    }
+    let last = finished.tail.trim().lines().last().unwrap_or_default().to_owned();
+    Err(Fault::new("trust-failed", format!("{tool} did not succeed: {last}")))
+}
