@@ -44,8 +44,8 @@ pub fn keyboard(system: &mut dyn System, step: &KeyboardStep) -> Result<Change, 
 /// `setupcon` makes the console's map of it, where the package of that name is installed.
 fn debian_keyboard(system: &mut dyn System, values: &[(&str, String)]) -> Result<Change, Fault> {
     let change = assign(system, &GuestPath::new("/etc/default/keyboard")?, values)?;
-    if change == Change::Changed && system.has("setupcon") {
-        run(system, &Command::tool("setupcon", &["--keyboard-only", "--save", "--force"]))?;
+    if system.has("setupcon") {
+        run(system, &Command::tool("setupcon", &["--keyboard-only", "--save"]))?;
     }
     Ok(change)
 }

@@ -57,7 +57,7 @@ fn rosetta(user: &UserName, lima: &Lima, draft: &mut Draft<'_>) {
     let is_registered = lima.variable("ROSETTA_BINFMT") == Some("true");
     let title = match is_registered {
         true => "run programs for x86-64 by Rosetta",
-        false => "keep Rosetta ready, for nobody but who asks for it",
+        false => "run no program by Rosetta unasked",
     };
     let action = Action::Rosetta(Rosetta { is_registered, user: user.clone() });
     let needs = [needs(user), vec!["mount:/mnt/lima-rosetta".to_owned()]].concat();
