@@ -134,9 +134,14 @@ fn rosetta_is_registered_with_the_kernel_and_taken_back() {
     });
 }
 
-/// Whether the distribution's programs trust the certificate.
+/// Whether the distribution's programs trust the certificate: those that look into the folder, and
+/// those that read the bundle.
 fn is_trusted(file: &str) -> bool {
-    run("openssl", &["verify", file]).0
+    let by = |args: &[&str]| run("openssl", &[&["verify"], args, &[file]].concat()).0;
+    let folder = by(&["-no-CAfile", "-CApath", "/etc/ssl/certs"]);
+    let bundle = by(&["-no-CApath", "-CAfile", "/etc/ssl/certs/ca-certificates.crt"]);
+    assert_eq!(folder, bundle, "one of the two is stale");
+    folder
 }
 
 #[test]

@@ -13,6 +13,9 @@ const END: &str = ".crt";
 /// Debian's list of the certificates that come with the distribution.
 const LIST: &str = "/etc/ca-certificates.conf";
 const LIMIT: u64 = 4 << 20;
+/// Where Debian's tool puts the new bundle together. If there is nothing to put in, it makes none and
+/// leaves the old one in force, unless an empty one is there.
+const EMPTY_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt.new";
 
 pub fn trust(system: &mut dyn System, trust: &Trust) -> Result<Change, Fault> {
     let Some(store) = trust.store else {
@@ -26,7 +29,10 @@ pub fn trust(system: &mut dyn System, trust: &Trust) -> Result<Change, Fault> {
     if trust.remove_defaults {
         change = change.and(strike_defaults(system)?);
     }
-    take_over(system, store)?;
+    if store == TrustStore::Debian && trust.trusted.is_empty() {
+        write(system, EMPTY_BUNDLE, b"", 0o644)?;
+    }
+    run(system, store.tool(), &[])?;
     Ok(change)
 }
 
@@ -69,10 +75,6 @@ fn strike_defaults(system: &mut dyn System) -> Result<Change, Fault> {
         run(system, "debconf-set-selections", &[answers])?;
     }
     Ok(change)
-}
-
-fn take_over(system: &mut dyn System, store: TrustStore) -> Result<(), Fault> {
-    run(system, store.tool(), &[])
 }
 
 fn run(system: &mut dyn System, tool: &str, args: &[&str]) -> Result<(), Fault> {
