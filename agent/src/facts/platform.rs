@@ -76,7 +76,7 @@ pub fn read(system: &dyn System) -> Platform {
     let is_debian = has("/etc/debian_version");
     let trust = TrustStore::SIGNS.iter().find(|(sign, _)| has(sign)).map(|(_, store)| *store);
     Platform {
-        is_nixos: has("/etc/NIXOS"),
+        is_nixos: has("/etc/NIXOS") || has("/run/current-system"),
         is_debian,
         is_fedora: has("/etc/fedora-release"),
         is_openrc: has("/sbin/openrc-run"),

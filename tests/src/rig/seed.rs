@@ -41,6 +41,9 @@ pub struct Seed {
     pub vsock_port: u32,
     /// Name of the guest agent's virtio-serial port; empty: there is none.
     pub virtio_port: String,
+    /// Whether the user may use sudo without a password; otherwise the agent has to make one. The
+    /// rule in the user-data lets it be used without, so that the rig can look around.
+    pub passwordless: bool,
     /// Further files of the medium: path and content, replacing what would be there.
     pub files: Vec<(String, String)>,
 }
@@ -101,6 +104,7 @@ impl Default for Seed {
             params: Vec::new(),
             vsock_port: 0,
             virtio_port: String::new(),
+            passwordless: true,
             files: Vec::new(),
         }
     }

@@ -103,12 +103,14 @@ fn make_locale(system: &mut dyn System, name: &LocaleName) -> Result<(), Fault> 
     run(system, &Command { limit: LOCALE_GEN, ..command })
 }
 
-/// Sets `NAME="value"` lines; others stay, and so does their order.
+/// Sets `NAME="value"` lines; others stay, and so does their order. Newer releases of Debian have links
+/// between these files, so what is written is what the link leads to.
 fn assign(
     system: &mut dyn System,
     path: &GuestPath,
     values: &[(&str, String)],
 ) -> Result<Change, Fault> {
+    let path = &system.resolve(path)?.unwrap_or_else(|| path.clone());
     let now = system.read(path, LIMIT)?.unwrap_or_default();
     let mut text = Vec::with_capacity(now.len() + 128);
     let name_of =
