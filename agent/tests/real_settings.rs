@@ -1,4 +1,4 @@
-//! Settings on a real system: the kernel's binfmt_misc, the distribution's trust store, PAM. Each
+//! Settings on a real system: the kernel's `binfmt_misc`, the distribution's trust store, PAM. Each
 //! case runs as root in a process and a mount namespace of its own, on copies of `/etc` and of what
 //! else it changes, so the machine stays as it is.
 
@@ -86,8 +86,8 @@ fn act(action: Action) -> StepResult {
     let plan = Plan { steps: vec![Planned { step, verdict: Verdict::Run }], findings: Vec::new() };
     let mut host = Host::new().unwrap();
     let mut ledger = Ledger::default();
-    let outcomes = apply(&plan, Stage::Early, &[], &mut ledger, &mut host, &mut |_| {});
-    outcomes[0].result.clone()
+    let mut outcomes = apply(&plan, Stage::Early, &[], &mut ledger, &mut host, &mut |_| {});
+    outcomes.remove(0).result
 }
 
 fn user() -> UserName {

@@ -51,7 +51,7 @@ mod tests {
                 "$6$/2E./2E./2E./2E.$qFiwsz71m9KapKz8rkFdqlvpUJBmeApuiQyqwYxWhNI8rAfDcz682yfysZnG5CWIeEysH4/atZxtfWX8gKeJc/",
             ),
             (
-                "".to_owned(),
+                String::new(),
                 "$6$/2E./2E./2E./2E.$g5.J2VONzoJS.MN2rVOoCcX.2p5tfrQHP9NgffiGaO2Yy74r7sJkz7CrO9DtHinFxs05q9qHl4mdka8edlSlG0",
             ),
             (

@@ -4,7 +4,7 @@
 
 use super::lines::Lines;
 
-/// First id of the ranges that systemd leaves to containers (0x8_0000), and Lima's count: 2^30,
+/// First id of the ranges that systemd leaves to containers (`0x80000`), and Lima's count: 2^30,
 /// enough to nest containers. <https://systemd.io/UIDS-GIDS>
 const FIRST: u64 = 524_288;
 const COUNT: u64 = 1 << 30;

@@ -23,9 +23,9 @@ pub struct Platform {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrustStore {
-    /// Fedora, CentOS, RHEL and their like: `update-ca-trust(8)`.
+    /// Fedora, RHEL and their like: `update-ca-trust(8)`.
     RedHat,
-    /// openSUSE and SLES: `update-ca-certificates(8)` of p11-kit.
+    /// SUSE: `update-ca-certificates(8)` of p11-kit.
     Suse,
     /// Arch Linux.
     Arch,

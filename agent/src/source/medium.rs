@@ -113,7 +113,9 @@ impl fmt::Debug for Contents {
     /// Shows names only: what is in the files may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.files.keys().collect();
-        f.debug_struct("Contents").field("files", &names).field("lost", &self.unreadable).finish()
+        let mut shown = f.debug_struct("Contents");
+        shown.field("files", &names).field("lost", &self.unreadable).field("made", &self.made);
+        shown.finish()
     }
 }
 

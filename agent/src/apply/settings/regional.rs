@@ -5,7 +5,7 @@ use std::time::Duration;
 use nixvm_system::{Change, Command, Ended, FileKind, GuestPath, System};
 
 use super::{Fault, write};
-use crate::config::regional::{Keyboard, LocaleName};
+use crate::config::regional::{Keyboard, KeyboardName, LocaleName};
 use crate::step::{Family, KeyboardStep, LocaleStep};
 
 const LIMIT: u64 = 1 << 20;
@@ -16,7 +16,8 @@ const LOCALE_GEN: Duration = Duration::from_mins(10);
 
 pub fn keyboard(system: &mut dyn System, step: &KeyboardStep) -> Result<Change, Fault> {
     let Keyboard { layout, model, variant, options } = &step.keyboard;
-    let [layout, model, variant, options] = [layout, model, variant, options].map(|it| it.as_str());
+    let [layout, model, variant, options] =
+        [layout, model, variant, options].map(KeyboardName::as_str);
     let mut values = vec![
         ("XKBLAYOUT", layout.to_owned()),
         ("XKBMODEL", model.to_owned()),

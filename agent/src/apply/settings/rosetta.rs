@@ -1,6 +1,6 @@
 //! Rosetta, Apple's translator, which the host shares as a folder.
 //!
-//! The kernel hands it a program by the first bytes of the file (binfmt_misc): ELF, 64 bits, little
+//! The kernel hands it a program by the first bytes of the file (`binfmt_misc`): ELF, 64 bits, little
 //! endian, executable or shared, for x86-64; the mask leaves out the bytes that say which ABI. Flags:
 //! `O` opens the program for it, `C` keeps the program's own credentials, `F` opens the translator at
 //! once, so that it is found from within containers too. Beside it `rosettad` keeps translations; its

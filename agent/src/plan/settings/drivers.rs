@@ -55,9 +55,10 @@ fn modules(draft: &mut Draft<'_>) {
 /// Registering opens the translator, so its share comes first.
 fn rosetta(user: &UserName, lima: &Lima, draft: &mut Draft<'_>) {
     let is_registered = lima.variable("ROSETTA_BINFMT") == Some("true");
-    let title = match is_registered {
-        true => "run programs for x86-64 by Rosetta",
-        false => "run no program by Rosetta unasked",
+    let title = if is_registered {
+        "run programs for x86-64 by Rosetta"
+    } else {
+        "run no program by Rosetta unasked"
     };
     let action = Action::Rosetta(Rosetta { is_registered, user: user.clone() });
     let needs = [needs(user), vec!["mount:/mnt/lima-rosetta".to_owned()]].concat();
