@@ -5,6 +5,7 @@
 //! Formats: passwd(5), shadow(5), group(5), gshadow(5).
 
 pub mod crypt;
+mod edits;
 mod lines;
 pub mod subordinate;
 
@@ -172,53 +173,6 @@ impl Accounts {
         self.passwd.edit(name, 6, |_| shell.as_bytes().to_vec());
     }
 
-    /// Gives an account a password, by its hash.
-    pub fn set_password(&mut self, name: &str, hash: &str, today: u64) {
-        self.ensure_shadow(name, today);
-        let Some(shadow) = &mut self.shadow else { return };
-        shadow.edit(name, 1, |_| hash.as_bytes().to_vec());
-        shadow.edit(name, 2, |_| today.to_string().into_bytes());
-    }
-
-    /// Whether there is a file for passwords.
-    pub fn has_shadow(&self) -> bool {
-        self.shadow.is_some()
-    }
-
-    /// Whether there is a group of this name.
-    pub fn has_group(&self, name: &str) -> bool {
-        self.group.has(name)
-    }
-
-    /// Adds a group of the system: an id below those of people, the highest free one, as
-    /// `groupadd --system` takes it.
-    pub fn add_system_group(&mut self, name: &str) {
-        let gid = |fields: Vec<String>| fields.get(2).and_then(|gid| gid.parse::<u32>().ok());
-        let taken: Vec<u32> = self.group.entries().filter_map(gid).collect();
-        let free = (101..*REGULAR.start()).rev().find(|gid| !taken.contains(gid));
-        self.group.push(&format!("{name}:x:{}:", free.unwrap_or(65533)));
-        if let Some(gshadow) = &mut self.gshadow {
-            gshadow.remove(name);
-            gshadow.push(&format!("{name}:!::"));
-        }
-    }
-
-    /// Makes a user a member of a group, if the group is there.
-    pub fn join(&mut self, user: &str, group: &str) {
-        let with = |members: &[u8]| {
-            let is_in = members.split(|byte| *byte == b',').any(|member| member == user.as_bytes());
-            match members {
-                b"" => user.as_bytes().to_vec(),
-                _ if is_in => members.to_vec(),
-                _ => [members, user.as_bytes()].join(&b','),
-            }
-        };
-        self.group.edit(group, 3, with);
-        if let Some(gshadow) = &mut self.gshadow {
-            gshadow.edit(group, 3, with);
-        }
-    }
-
     fn is_uid_taken(&self, uid: u32) -> bool {
         self.all().any(|account| account.uid == uid)
     }
@@ -326,39 +280,6 @@ mod tests {
             assert!(accounts.add(&Wanted { gecos: bad, ..wanted("jim", None) }).is_err());
         }
         check(&accounts, &expect![""]);
-    }
-
-    #[test]
-    fn a_member_is_added_once_and_a_missing_group_is_made_for_the_system() {
-        let mut accounts = accounts();
-        for group in ["adm", "wheel", "no-such"] {
-            accounts.join("ann", group);
-            accounts.join("ann", group);
-        }
-        accounts.add_system_group("render");
-        accounts.join("ann", "render");
-        check(
-            &accounts,
-            &expect![[r"
-                /etc/group wheel:x:998:bob,ann
-                /etc/group render:x:999:ann
-                /etc/gshadow render:!::ann
-            "]],
-        );
-    }
-
-    #[test]
-    fn a_password_replaces_what_was_there() {
-        let mut accounts = accounts();
-        accounts.set_password("ann", "$6$new", 20000);
-        accounts.set_password("games", "$6$new", 20000);
-        check(
-            &accounts,
-            &expect![[r"
-            /etc/shadow ann:$6$new:20000::::::
-            /etc/shadow games:$6$new:20000:0:99999:7:::
-        "]],
-        );
     }
 
     #[test]

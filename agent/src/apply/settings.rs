@@ -11,3 +11,15 @@ pub mod user;
 
 use super::accounts::{LOCK_LIMIT, PASSWORD_LOCK, find, no_accounts, save};
 use super::{Fault, write};
+use nixvm_system::{Command, Ended, System};
+
+/// Runs a tool that must succeed; the last line that it said is the reason if it does not.
+fn run_tool(system: &mut dyn System, command: &Command) -> Result<(), Fault> {
+    let finished = system.run(command)?;
+    if finished.ended == Ended::Exit(0) {
+        return Ok(());
+    }
+    let program = &command.program;
+    let last = finished.tail.trim().lines().last().unwrap_or_default();
+    Err(Fault::new("tool-failed", format!("{program} did not succeed: {last}")))
+}

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use nixvm_system::{Change, Command, Ended, FileKind, GuestPath, System};
+use nixvm_system::{Change, Command, FileKind, GuestPath, System};
 
-use super::{Fault, write};
+use super::{Fault, run_tool, write};
 use crate::config::regional::{Keyboard, KeyboardName, LocaleName};
 use crate::step::{Family, KeyboardStep, LocaleStep};
 
@@ -46,7 +46,7 @@ pub fn keyboard(system: &mut dyn System, step: &KeyboardStep) -> Result<Change, 
 fn debian_keyboard(system: &mut dyn System, values: &[(&str, String)]) -> Result<Change, Fault> {
     let change = assign(system, &GuestPath::new("/etc/default/keyboard")?, values)?;
     if system.has("setupcon") {
-        run(system, &Command::tool("setupcon", &["--keyboard-only", "--save"]))?;
+        run_tool(system, &Command::tool("setupcon", &["--keyboard-only", "--save"]))?;
     }
     Ok(change)
 }
@@ -101,7 +101,7 @@ fn make_locale(system: &mut dyn System, name: &LocaleName) -> Result<(), Fault> 
         write(system, file.as_str(), format!("{now}{end}{wanted}\n").as_bytes(), 0o644)?;
     }
     let command = Command::tool("locale-gen", &[]);
-    run(system, &Command { limit: LOCALE_GEN, ..command })
+    run_tool(system, &Command { limit: LOCALE_GEN, ..command })
 }
 
 /// Sets `NAME="value"` lines; others stay, and so does their order. Newer releases of Debian have links
@@ -114,10 +114,8 @@ fn assign(
     let path = &system.resolve(path)?.unwrap_or_else(|| path.clone());
     let now = system.read(path, LIMIT)?.unwrap_or_default();
     let mut text = Vec::with_capacity(now.len() + 128);
-    let name_of =
-        |line: &[u8]| line.trim_ascii().split(|byte| *byte == b'=').next().map(<[u8]>::to_vec);
     let is_ours = |line: &[u8]| {
-        let name = name_of(line).unwrap_or_default();
+        let name = line.trim_ascii().split(|byte| *byte == b'=').next().unwrap_or_default();
         values.iter().any(|(wanted, _)| name == wanted.as_bytes())
     };
     for line in now.split_inclusive(|byte| *byte == b'\n').filter(|line| !is_ours(line)) {
@@ -130,14 +128,4 @@ fn assign(
         text.extend(format!("{name}=\"{value}\"\n").bytes());
     }
     write(system, path.as_str(), &text, 0o644)
-}
-
-fn run(system: &mut dyn System, command: &Command) -> Result<(), Fault> {
-    let finished = system.run(command)?;
-    if finished.ended == Ended::Exit(0) {
-        return Ok(());
-    }
-    let program = &command.program;
-    let last = finished.tail.trim().lines().last().unwrap_or_default();
-    Err(Fault::new("tool-failed", format!("{program} did not succeed: {last}")))
 }

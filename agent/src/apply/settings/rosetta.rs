@@ -6,9 +6,9 @@
 //! once, so that it is found from within containers too. Beside it `rosettad` keeps translations; its
 //! socket has to be at a fixed place, and containers get it by a description of a device (CDI).
 
-use nixvm_system::{Attrs, Change, Command, Ended, GuestPath, Links, MountSpec, Owner, System};
+use nixvm_system::{Attrs, Change, Command, GuestPath, Links, MountSpec, Owner, System};
 
-use super::{Fault, find, write};
+use super::{Fault, find, run_tool, write};
 use crate::step::Rosetta;
 
 const TRANSLATOR: &str = "/mnt/lima-rosetta/rosetta";
@@ -119,17 +119,7 @@ fn cache(system: &mut dyn System, user: &str) -> Result<Change, Fault> {
     let change =
         change.and(system.write(&own, DEVICE.as_bytes(), Attrs { mode: 0o644, owner }, links)?);
     let change = change.and(write(system, UNIT_FILE, UNIT.as_bytes(), 0o644)?);
-    start(system)?;
+    // Its start waits for the boot, and the boot for this step: so nobody waits for it here.
+    run_tool(system, &Command::tool("systemctl", &["start", "--no-block", "rosettad.service"]))?;
     Ok(change)
-}
-
-/// Its start waits for the boot, and the boot for this step: so nobody waits for it here.
-fn start(system: &mut dyn System) -> Result<(), Fault> {
-    let args = ["start", "--no-block", "rosettad.service"];
-    let finished = system.run(&Command::tool("systemctl", &args))?;
-    if finished.ended == Ended::Exit(0) {
-        return Ok(());
-    }
-    let reason = format!("starting rosettad.service: {}", finished.tail.trim());
-    Err(Fault::new("start-failed", reason))
 }

@@ -1,9 +1,9 @@
 //! Certificates: a file each in the folder that the distribution has for them, and one run of its
 //! tool, which makes the bundles that programs read.
 
-use nixvm_system::{Change, Command, Ended, GuestPath, System};
+use nixvm_system::{Change, Command, GuestPath, System};
 
-use super::{Fault, write};
+use super::{Fault, run_tool, write};
 use crate::facts::platform::TrustStore;
 use crate::step::Trust;
 
@@ -32,7 +32,7 @@ pub fn trust(system: &mut dyn System, trust: &Trust) -> Result<Change, Fault> {
     if store == TrustStore::Debian && trust.trusted.is_empty() {
         write(system, EMPTY_BUNDLE, b"", 0o644)?;
     }
-    run(system, store.tool(), &[])?;
+    run_tool(system, &Command::tool(store.tool(), &[]))?;
     Ok(change)
 }
 
@@ -72,16 +72,7 @@ fn strike_defaults(system: &mut dyn System) -> Result<Change, Fault> {
         let answers = "/run/nixvm-agent/ca-certificates.debconf";
         let text = b"ca-certificates ca-certificates/trust_new_crts select no\n";
         write(system, answers, text, 0o644)?;
-        run(system, "debconf-set-selections", &[answers])?;
+        run_tool(system, &Command::tool("debconf-set-selections", &[answers]))?;
     }
     Ok(change)
-}
-
-fn run(system: &mut dyn System, tool: &str, args: &[&str]) -> Result<(), Fault> {
-    let finished = system.run(&Command::tool(tool, args))?;
-    if finished.ended == Ended::Exit(0) {
-        return Ok(());
-    }
-    let last = finished.tail.trim().lines().last().unwrap_or_default().to_owned();
-    Err(Fault::new("trust-failed", format!("{tool} did not succeed: {last}")))
 }
