@@ -1,6 +1,8 @@
 //! Certificates: a file each in the folder that the distribution has for them, and one run of its
 //! tool, which makes the bundles that programs read.
 
+use std::time::Duration;
+
 use nixvm_system::{Change, Command, GuestPath, System};
 
 use super::{Fault, run_tool, write};
@@ -13,6 +15,8 @@ const END: &str = ".crt";
 /// Debian's list of the certificates that come with the distribution.
 const LIST: &str = "/etc/ca-certificates.conf";
 const LIMIT: u64 = 4 << 20;
+/// The tool makes hashes of some 150 certificates: seconds, under emulation a minute.
+const LONGEST: Duration = Duration::from_mins(2);
 /// Where Debian's tool puts the new bundle together. If there is nothing to put in, it makes none and
 /// leaves the old one in force, unless an empty one is there.
 const EMPTY_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt.new";
@@ -32,7 +36,7 @@ pub fn trust(system: &mut dyn System, trust: &Trust) -> Result<Change, Fault> {
     if store == TrustStore::Debian && trust.trusted.is_empty() {
         write(system, EMPTY_BUNDLE, b"", 0o644)?;
     }
-    run_tool(system, &Command::tool(store.tool(), &[]))?;
+    run_tool(system, &Command { limit: LONGEST, ..Command::tool(store.tool(), &[]) })?;
     Ok(change)
 }
 
