@@ -4,7 +4,10 @@
 //! in each file. No `useradd` is needed, and nothing is written here: the caller gets new texts.
 //! Formats: passwd(5), shadow(5), group(5), gshadow(5).
 
+pub mod crypt;
+mod edits;
 mod lines;
+pub mod subordinate;
 
 use lines::Lines;
 

@@ -5,6 +5,7 @@ mod disks;
 mod mounts;
 mod network;
 mod scripts;
+mod settings;
 
 use nixvm_system::{Attrs, Change, GuestPath, Links, System, WriteError};
 use serde::{Deserialize, Serialize};
@@ -185,6 +186,20 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
         }
         Action::Script(script) => scripts::run(system, script),
         Action::Disk(disk) => disks::attach(system, disk),
+        Action::Clock { not_before } => settings::clock::forward(system, *not_before),
+        Action::Trust(trust) => settings::trust::trust(system, trust),
+        Action::Keyboard(step) => settings::regional::keyboard(system, step),
+        Action::Locale(step) => settings::regional::locale(system, step),
+        Action::SubordinateIds { user } => settings::rootless::ids(system, user.as_str()),
+        Action::Sysctl { values } => settings::rootless::sysctl(system, values),
+        Action::File { path, text } => write(system, path.as_str(), text.as_bytes(), 0o644),
+        Action::HostServices { user } => settings::user::host_services(system, user.as_str()),
+        Action::HomeAlias { home, alias } => settings::user::alias(system, home, alias),
+        Action::Groups { user, groups } => settings::user::groups(system, user.as_str(), groups),
+        Action::Modules { names } => settings::kernel::modules(system, names),
+        Action::Graphics => settings::kernel::graphics(system),
+        Action::Rosetta(rosetta) => settings::rosetta::rosetta(system, rosetta),
+        Action::SudoPassword { user } => settings::password::set(system, user.as_str()),
     }
 }
 

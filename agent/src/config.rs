@@ -2,12 +2,14 @@
 //! neighbours are kept, and parsing as a whole never fails.
 
 pub mod disks;
+pub mod certificates;
 pub mod env_file;
 pub mod finding;
 pub mod lima;
 pub mod meta_data;
 pub mod network;
 mod reader;
+pub mod regional;
 pub mod scalars;
 pub mod sniff;
 pub mod types;
@@ -16,7 +18,9 @@ pub mod yaml;
 
 use serde::Serialize;
 
+use certificates::Certificates;
 pub use finding::{Finding, Level, Parsed};
+use regional::{Keyboard, Locale};
 use types::{Hostname, MountEntry, Timezone, User};
 
 use crate::source::Seed;
@@ -40,6 +44,12 @@ pub struct Config {
     pub network: Option<network::Network>,
     /// What only Lima's cidata says.
     pub lima: Option<lima::Lima>,
+    /// Certificates to trust.
+    pub certificates: Option<Certificates>,
+    /// Keyboard of the console.
+    pub keyboard: Option<Keyboard>,
+    /// Language of programs.
+    pub locale: Option<Locale>,
 }
 
 /// Reads every file of the seed that the agent understands.

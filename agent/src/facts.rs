@@ -1,14 +1,18 @@
 //! What is there now. Everything the plan must know about the machine is read here, before it.
 
 pub mod disks;
+pub mod platform;
+pub mod rootless;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use nixvm_system::{Backing, FileError, GuestPath, Mount, System};
 
 use crate::accounts::Accounts;
 use crate::config::Finding;
 use crate::step::disk::{DataDisk, Task};
+use platform::Platform;
 
 /// Largest account file that is read, in bytes.
 const LIMIT: u64 = 16 << 20;
@@ -21,6 +25,8 @@ const OWNABLE: &[&str] = &[
     "/etc/localtime",
     "/etc/passwd",
     "/etc/sudoers",
+    "/etc/subuid",
+    "/etc/subgid",
 ];
 
 /// The machine as it is.
@@ -71,6 +77,14 @@ impl Facts {
             Task::Format { .. } | Task::Refuse { .. } => false,
         }
     }
+    /// The time.
+    pub now: Duration,
+    /// What kind of distribution this is.
+    pub platform: Platform,
+    /// Users that have subordinate ids.
+    pub subordinate: BTreeSet<String>,
+    /// Settings of the kernel that rootless containers need and this kernel has.
+    pub sysctls: BTreeSet<&'static str>,
 }
 
 /// Reads all of it. What cannot be read becomes a finding; what depends on it is then left alone.
@@ -81,6 +95,7 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
     };
     let accounts = accounts(system).map_err(|error| note(with_cause(&error))).ok().flatten();
     let (homes, with_keys) = accounts.as_ref().map(|it| homes(system, it)).unwrap_or_default();
+    let subordinate = accounts.as_ref().map(|it| rootless::subordinate(system, it));
     let facts = Facts {
         boot_id: system.boot_id(),
         accounts,
@@ -102,6 +117,10 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
         shells: shells(system),
         disks: None,
         growing_is_off: growing_is_off(system),
+        now: system.now(),
+        platform: platform::read(system),
+        subordinate: subordinate.unwrap_or_default(),
+        sysctls: rootless::sysctls(system),
     };
     (facts, findings)
 }

@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod apply;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod facts;

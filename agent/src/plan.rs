@@ -3,9 +3,11 @@
 
 mod accounts;
 mod disks;
+mod clock;
 mod lima;
 mod mounts;
 mod network;
+mod settings;
 
 use nixvm_system::GuestPath;
 use serde::Serialize;
@@ -64,6 +66,7 @@ pub fn plan(
     options: Options,
 ) -> Plan {
     let mut draft = Draft { facts, ledger, plan: Plan::default() };
+    clock::step_forward(seed, config, &mut draft);
     network::steps(config, &mut draft);
     hostname(config, &mut draft);
     grow_root(config, &mut draft);
@@ -71,6 +74,7 @@ pub fn plan(
     accounts::steps(config, &mut draft);
     mounts::steps(seed, config, &mut draft);
     disks::steps(seed, config, &mut draft);
+    settings::steps(config, &mut draft);
     lima::steps(seed, config, options, &mut draft);
     draft.plan
 }
@@ -125,6 +129,7 @@ impl Draft<'_> {
                 self.facts.mounts.iter().any(|mount| mount.target == spec.target)
             }
             Action::Disk(disk) => facts.has_disk(disk),
+            Action::SubordinateIds { user } => facts.subordinate.contains(user.as_str()),
             _ => true,
         }
     }

@@ -2,6 +2,7 @@
 //! before anything runs.
 
 pub mod disk;
+mod settings;
 
 use nixvm_system::{GuestPath, MountSpec, Secret};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::config::env_file::Variables;
 use crate::config::lima::Mode;
 use crate::config::types::{AuthorizedKey, Hostname, Timezone, UserName};
+
+pub use settings::{Family, KeyboardStep, LocaleStep, Membership, Rosetta, Trust};
 
 /// One step.
 #[derive(Clone, Debug, Serialize)]
@@ -144,6 +147,67 @@ pub enum Action {
     Script(Script),
     /// Uses an additional disk, formatting it if it is blank.
     Disk(disk::DataDisk),
+    /// Sets the clock to a time, if it is behind it.
+    Clock {
+        /// Seconds after 1970.
+        not_before: u64,
+    },
+    /// Lets programs trust certificates.
+    Trust(Trust),
+    /// Sets the keyboard of the console.
+    Keyboard(KeyboardStep),
+    /// Sets the language of programs.
+    Locale(LocaleStep),
+    /// Gives a user ids for containers.
+    SubordinateIds {
+        /// Login name.
+        user: UserName,
+    },
+    /// Sets values of the running kernel, and keeps them over `sysctl --system`.
+    Sysctl {
+        /// Name and value.
+        values: Vec<(&'static str, &'static str)>,
+    },
+    /// Writes a file of root's, 0644.
+    File {
+        /// Where.
+        path: GuestPath,
+        /// What.
+        text: &'static str,
+    },
+    /// Makes the folder for sockets that the host passes in.
+    HostServices {
+        /// Its owner.
+        user: UserName,
+    },
+    /// Makes a second name for a home, if nothing has that name.
+    HomeAlias {
+        /// The home.
+        home: GuestPath,
+        /// The other name.
+        alias: GuestPath,
+    },
+    /// Makes a user a member of groups.
+    Groups {
+        /// Login name.
+        user: UserName,
+        /// The groups.
+        groups: Vec<Membership>,
+    },
+    /// Loads modules of the kernel, those that are there and not loaded.
+    Modules {
+        /// Their names.
+        names: &'static [&'static str],
+    },
+    /// Opens the nodes of graphics cards to everybody.
+    Graphics,
+    /// Runs programs for x86-64 by Rosetta.
+    Rosetta(Rosetta),
+    /// Gives the user a password by chance, once.
+    SudoPassword {
+        /// Login name.
+        user: UserName,
+    },
 }
 
 /// A provision script with all it needs.

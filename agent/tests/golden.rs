@@ -144,6 +144,16 @@ cases! {
     additional_disks_of_plain_mode,
     root_on_lvm_is_left_alone,
     root_that_the_image_keeps_from_growing,
+    certificates_keyboard_and_locale,
+    certificates_on_fedora,
+    nixos_keeps_what_it_declares,
+    settings_for_containers_without_root,
+    krunkit_graphics,
+    rosetta_with_its_cache,
+    rosetta_that_nobody_is_handed_to,
+    password_for_sudo,
+    clock_that_is_behind,
+    machine_that_boots_by_openrc,
 }
 
 #[test]
@@ -239,6 +249,57 @@ fn two_runs_at_once_are_refused() {
     other.wait().unwrap();
     assert_eq!(code, 1);
     assert!(!case.path("home/ht.guest").exists(), "the second run did something");
+}
+
+#[test]
+fn a_password_is_told_in_the_home_alone_and_never_made_again() {
+    let Some(case) = Case::new("password_for_sudo") else { return };
+    let told = run_all(&case);
+    let file = case.path("home/ht.guest/password");
+    let password = std::fs::read_to_string(&file).unwrap();
+    let password = password.trim_end();
+    let text = case.changes_since(&std::collections::BTreeMap::new());
+    assert_eq!(text.matches(password).count(), 1, "it is in another file too");
+    let report = std::fs::read_to_string(case.path("run/nixvm-agent/report.json")).unwrap();
+    let ledger = std::fs::read_to_string(case.path("var/lib/nixvm-agent/ledger.json")).unwrap();
+    for other in [&told, &report, &ledger, &self::report(&case)] {
+        assert!(!other.contains(password) && !other.contains("$6$1"), "{other}");
+    }
+    let shadow = std::fs::read_to_string(case.path("etc/shadow")).unwrap();
+    for gone in ["password", ".lima-password-set"] {
+        std::fs::remove_file(case.path("home/ht.guest").join(gone)).unwrap();
+        case.reboot();
+        run_all(&case);
+        assert!(!file.exists(), "made again although {gone} was removed by hand");
+    }
+    assert_eq!(std::fs::read_to_string(case.path("etc/shadow")).unwrap(), shadow);
+}
+
+#[test]
+fn certificates_that_the_seed_names_no_more_are_taken_back() {
+    let Some(case) = Case::new("certificates_on_fedora") else { return };
+    run_all(&case);
+    let file = case.path("etc/pki/ca-trust/source/anchors/cloud-init-ca-cert-1.crt");
+    assert!(file.exists());
+    case.reboot();
+    case.edit_seed("user-data", |text| text.split("ca-certs:").next().unwrap().to_owned());
+    run_all(&case);
+    assert!(!file.exists());
+    case.reboot();
+    let told = run_all(&case);
+    assert!(!told.contains("update-ca-trust"), "the tool runs only if something changed");
+}
+
+#[test]
+fn subordinate_ids_that_are_gone_come_back() {
+    let Some(case) = Case::new("lima_first_boot") else { return };
+    run_all(&case);
+    std::fs::write(case.path("etc/subuid"), "").unwrap();
+    case.reboot();
+    run_all(&case);
+    let text = std::fs::read_to_string(case.path("etc/subuid")).unwrap();
+    assert_eq!(text, "ht:524288:1073741824\n");
+    assert_eq!(std::fs::read_to_string(case.path("etc/subgid")).unwrap(), text);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! [`Clock`]: time, and which boot this is.
+//! [`Clock`]: time, which boot this is, and chance: what no two moments have in common.
 
 use std::time::Duration;
 
@@ -18,4 +18,11 @@ pub trait Clock {
 
     /// Waits.
     fn pause(&self, time: Duration);
+
+    /// Sets the time of the whole machine.
+    fn set_now(&mut self, now: Duration) -> std::io::Result<()>;
+
+    /// Bytes that nobody can guess. Waits at most half a minute for a kernel that has just started
+    /// and cannot give any yet.
+    fn random(&mut self, bytes: &mut [u8]) -> std::io::Result<()>;
 }

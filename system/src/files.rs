@@ -76,7 +76,11 @@ pub trait Files {
     fn remove(&mut self, path: &GuestPath) -> Result<Change, WriteError>;
 
     /// Writes to a file of the kernel (`/proc/sys`, `/sys`), which can be neither replaced nor made.
+    /// One that cannot be read is written each time.
     fn tell(&mut self, path: &GuestPath, value: &str) -> Result<Change, WriteError>;
+
+    /// Gives what is there, a device for example, other permission bits. A link is not followed.
+    fn set_mode(&mut self, path: &GuestPath, mode: u32) -> Result<Change, WriteError>;
 }
 
 /// Bytes that can be read at any place: a block device, an image, a file.

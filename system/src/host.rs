@@ -1,5 +1,6 @@
 //! [`Host`]: the running machine.
 
+mod chance;
 mod disks;
 mod filesystems;
 mod format;
@@ -10,7 +11,7 @@ mod run;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 
 use crate::tree::Tree;
 use crate::{
@@ -110,6 +111,10 @@ impl Files for Host {
     fn tell(&mut self, path: &GuestPath, value: &str) -> Result<Change, WriteError> {
         self.tree.tell(path, value)
     }
+
+    fn set_mode(&mut self, path: &GuestPath, mode: u32) -> Result<Change, WriteError> {
+        self.tree.set_mode(path, mode)
+    }
 }
 
 impl Commands for Host {
@@ -164,6 +169,16 @@ impl Clock for Host {
 
     fn pause(&self, time: Duration) {
         std::thread::sleep(time);
+    }
+
+    fn set_now(&mut self, now: Duration) -> io::Result<()> {
+        let tv_sec = i64::try_from(now.as_secs()).map_err(io::Error::other)?;
+        let time = Timespec { tv_sec, tv_nsec: now.subsec_nanos().into() };
+        Ok(clock_settime(ClockId::Realtime, time)?)
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        chance::fill(bytes)
     }
 }
 

@@ -39,6 +39,9 @@ struct State {
     backings: BTreeMap<GuestPath, Backing>,
     /// How commands end, by a piece of their command line; others exit with 0.
     answers: BTreeMap<String, Answer>,
+    /// The time, in seconds after 1970, if it is not [`Scratch::NOW`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -194,6 +197,10 @@ impl Files for Scratch {
         // The folder has no kernel that would keep the file, so it is an ordinary one.
         self.tree.write(path, format!("{value}\n").as_bytes(), Attrs::root(0o644), Links::Follow)
     }
+
+    fn set_mode(&mut self, path: &GuestPath, mode: u32) -> Result<Change, WriteError> {
+        self.tree.set_mode(path, mode)
+    }
 }
 
 impl Commands for Scratch {
@@ -256,7 +263,7 @@ impl Mounts for Scratch {
 
 impl Clock for Scratch {
     fn now(&self) -> Duration {
-        Self::NOW
+        self.state.now.map_or(Self::NOW, Duration::from_secs)
     }
 
     fn uptime(&self) -> Duration {
@@ -272,4 +279,17 @@ impl Clock for Scratch {
     }
 
     fn pause(&self, _time: Duration) {}
+
+    fn set_now(&mut self, now: Duration) -> io::Result<()> {
+        self.state.now = Some(now.as_secs());
+        self.save()
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        // The same in each run, so that two runs write the same.
+        for (byte, value) in bytes.iter_mut().zip((1..=251).cycle()) {
+            *byte = value;
+        }
+        Ok(())
+    }
 }

@@ -9,9 +9,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use nixvm_system::{
-    Attrs, Backing, Change, Command, CommandError, Commands, Ended, FileKind, GuestPath, Host,
-    Links, MountError, MountSpec, Mounts, Owner, Partition, Scratch, System, WriteError,
+    Attrs, Backing, Change, Clock, Command, CommandError, Commands, Ended, FileKind, GuestPath,
+    Host, Links, MountError, MountSpec, Mounts, Owner, Partition, Scratch, System, WriteError,
 };
+use rustix::thread::CapabilitySet;
 
 fn path(text: &str) -> GuestPath {
     GuestPath::new(text).unwrap()
@@ -220,6 +221,66 @@ fn kernel_files_take_a_value_once() {
         assert_eq!(system.tell(&name, "lima-x").unwrap(), Change::Unchanged);
         assert_eq!(system.read(&name, 99).unwrap().unwrap().trim_ascii(), b"lima-x");
     });
+}
+
+#[test]
+fn kernel_files_that_nobody_may_read_are_written_each_time() {
+    both(|system, folder| {
+        std::fs::write(folder.join("register"), "").unwrap();
+        let mode = std::fs::Permissions::from_mode(0o200);
+        std::fs::set_permissions(folder.join("register"), mode).unwrap();
+        let file = path("/register");
+        assert_eq!(system.tell(&file, ":a:").unwrap(), Change::Changed);
+        assert_eq!(std::fs::read(folder.join("register")).unwrap().trim_ascii(), b":a:");
+    });
+}
+
+#[test]
+fn a_mode_is_set_and_a_link_is_not_followed() {
+    both(|system, folder| {
+        std::fs::write(folder.join("node"), "").unwrap();
+        symlink("node", folder.join("link")).unwrap();
+        assert_eq!(system.set_mode(&path("/node"), 0o604).unwrap(), Change::Changed);
+        assert_eq!(system.set_mode(&path("/node"), 0o604).unwrap(), Change::Unchanged);
+        assert_eq!(system.stat(&path("/node")).unwrap().unwrap().mode, 0o604);
+        let refused = system.set_mode(&path("/link"), 0o777).unwrap_err();
+        assert!(matches!(refused, WriteError::LinkInTheWay { .. }), "{refused:?}");
+        assert!(system.set_mode(&path("/no"), 0o600).is_err());
+        assert_eq!(system.stat(&path("/node")).unwrap().unwrap().mode, 0o604);
+    });
+}
+
+#[test]
+fn chance_fills_every_byte() {
+    both(|system, _| {
+        let mut bytes = [0; 1000];
+        system.random(&mut bytes).unwrap();
+        assert!(bytes.windows(20).all(|piece| piece.iter().any(|byte| *byte != 0)));
+        system.random(&mut []).unwrap();
+    });
+}
+
+#[test]
+fn the_time_is_set_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scratch = Scratch::open(folder.path().to_str().unwrap()).unwrap();
+    let later = scratch.now() + Duration::from_secs(7);
+    scratch.set_now(later).unwrap();
+    drop(scratch);
+    let scratch = Scratch::open(folder.path().to_str().unwrap()).unwrap();
+    assert_eq!(scratch.now(), later, "the next run finds it so");
+    // The machine's own clock is not for a test to move: without the right to, it is refused. A
+    // guest whose clock is really moved is in the tests of guests.
+    let refused = std::thread::spawn(|| {
+        let set = CapabilitySet::SYS_TIME;
+        let mut sets = rustix::thread::capabilities(None).unwrap();
+        sets.effective.remove(set);
+        rustix::thread::set_capabilities(None, sets).unwrap();
+        let mut host = Host::new().unwrap();
+        let before = host.now();
+        (host.set_now(Duration::from_secs(9)).is_err(), host.now() >= before)
+    });
+    assert_eq!(refused.join().unwrap(), (true, true));
 }
 
 #[test]

@@ -18,8 +18,8 @@ const NO_LOGIN: &[&str] = &["nologin", "false", "true", "sync", "halt", "shutdow
 const LIMIT: u64 = 4 << 20;
 /// The lock that shadow's and systemd's tools take around the account files, and how long they
 /// wait for it (lckpwdf(3)).
-const PASSWORD_LOCK: &str = "/etc/.pwd.lock";
-const LOCK_LIMIT: Duration = Duration::from_secs(15);
+pub(super) const PASSWORD_LOCK: &str = "/etc/.pwd.lock";
+pub(super) const LOCK_LIMIT: Duration = Duration::from_secs(15);
 /// Beginning of the name of a mark: the skeleton of this user's home is not all there yet.
 const UNFINISHED: &str = "/var/lib/nixvm-agent/unfinished-home-";
 const SUDOERS: &str = "/etc/sudoers.d/90-nixvm-agent";
@@ -59,7 +59,7 @@ pub(super) fn account(system: &mut dyn System, action: &Action) -> Result<Change
     Ok(change.and(make_home(system, &account)?))
 }
 
-fn no_accounts() -> Fault {
+pub(super) fn no_accounts() -> Fault {
     Fault::new("no-accounts", "there is no /etc/passwd")
 }
 
@@ -75,7 +75,7 @@ fn adapt(accounts: &mut Accounts, mut account: Account, shell: &GuestPath) -> Ac
 }
 
 /// Writes the files that differ. All are looked at before the first is written.
-fn save(system: &mut dyn System, accounts: &Accounts) -> Result<Change, Fault> {
+pub(super) fn save(system: &mut dyn System, accounts: &Accounts) -> Result<Change, Fault> {
     let mut writes = Vec::new();
     for (path, mode, text) in accounts.files() {
         let path = GuestPath::new(path)?;

@@ -84,6 +84,13 @@ impl Mode {
     }
 }
 
+impl Lima {
+    /// The value of `LIMA_CIDATA_` and this name.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        value(&self.variables, name)
+    }
+}
+
 /// `None` when there is no `lima.env`.
 pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
     let variables = env_file::plain("lima.env", seed.files.get("lima.env")?, findings);
@@ -139,12 +146,6 @@ fn not_yet(seed: &Seed, variables: &Variables, findings: &mut Vec<Finding>) {
     }
     let key = |name: &str| format!("LIMA_CIDATA_{name}");
     let get = |name: &str| value(variables, name).unwrap_or_default();
-    if value(variables, "PASSWORDLESS_SUDO").is_some_and(|text| text != "1") {
-        say("lima.env", &key("PASSWORDLESS_SUDO"), "asks for a password for sudo");
-    }
-    if get("ROSETTA_ENABLED") == "true" {
-        say("lima.env", &key("ROSETTA_ENABLED"), "asks for Rosetta");
-    }
     if get("CONTAINERD_SYSTEM") == "1" || get("CONTAINERD_USER") == "1" {
         say("lima.env", &key("CONTAINERD_USER"), "asks for containerd to be installed");
     }

@@ -7,6 +7,7 @@
 
 mod mounts;
 mod rescue;
+mod settings;
 mod users;
 
 pub use users::{account_path, give_keys};
@@ -22,8 +23,12 @@ const FILE: &str = "user-data";
 
 /// Keys that are read here.
 const KNOWN: &[&str] = &[
+    "ca_certs",
     "growpart",
     "hostname",
+    "keyboard",
+    "locale",
+    "locale_configfile",
     "mounts",
     "resize_rootfs",
     "ssh_authorized_keys",
@@ -35,15 +40,12 @@ const KNOWN: &[&str] = &[
 const NOT_YET: &[&str] = &[
     "apt",
     "bootcmd",
-    "ca_certs",
     "chpasswd",
     "disable_root",
     "disk_setup",
     "fqdn",
     "fs_setup",
     "groups",
-    "keyboard",
-    "locale",
     "manage_etc_hosts",
     "manage_resolv_conf",
     "ntp",
@@ -154,6 +156,7 @@ fn mapping(map: &Map, config: &mut Config, findings: &mut Vec<Finding>) {
     if let Some(wanted) = grow_root(&reader) {
         config.grow_root = wanted;
     }
+    settings::parse(&mut reader, config);
     let is_lima = config.lima.is_some();
     reader.unknown(&[KNOWN, NOT_YET].concat());
     let is_said = |key: &&&str| !is_lima || !LIMA_DOES_IT.contains(*key);

@@ -11,7 +11,7 @@
 //! a string. A node may not contain itself.
 
 mod anchors;
-mod base64;
+pub(super) mod base64;
 mod compose;
 mod construct;
 mod entries;

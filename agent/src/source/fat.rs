@@ -188,6 +188,11 @@ impl Medium for Fat<'_> {
     fn label(&self) -> &str {
         &self.label
     }
+
+    /// Its times are local ones, of an unknown zone.
+    fn made(&self) -> Option<u64> {
+        None
+    }
 }
 
 fn broken(what: &str, reason: &'static str) -> MediumError {

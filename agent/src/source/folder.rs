@@ -42,6 +42,11 @@ impl Medium for Folder<'_> {
     fn label(&self) -> &'static str {
         ""
     }
+
+    /// A folder is changed again and again.
+    fn made(&self) -> Option<u64> {
+        None
+    }
 }
 
 fn from_file(what: &str, error: FileError) -> MediumError {

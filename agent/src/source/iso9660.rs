@@ -17,6 +17,7 @@
 //! the device, lengths against the limits below, and nothing is followed more than a fixed number of
 //! times, so a folder that contains itself costs nothing.
 
+mod date;
 mod record;
 mod rock_ridge;
 
@@ -44,6 +45,8 @@ pub struct Iso9660<'a> {
     names: Names,
     /// Size of a logical block in bytes.
     block: u64,
+    /// When it was made.
+    made: Option<u64>,
 }
 
 /// Where the names of a tree come from.
@@ -61,6 +64,7 @@ enum Names {
 struct Volume {
     root: Entry,
     block: u64,
+    made: Option<u64>,
 }
 
 /// The volume label, if there is an ISO 9660 file system on the device.
@@ -80,10 +84,11 @@ impl<'a> Iso9660<'a> {
     pub fn open(device: &'a dyn ReadAt) -> Result<Option<Self>, MediumError> {
         let Some(label) = label(device)? else { return Ok(None) };
         let (primary, joliet) = volumes(device)?;
-        let Some(Volume { root, block }) = primary else {
+        let Some(Volume { root, block, made }) = primary else {
             return Err(broken("the volume descriptor", "it names no root folder"));
         };
-        let mut iso = Self { device, label, root, names: Names::RockRidge { skip: 0 }, block };
+        let names = Names::RockRidge { skip: 0 };
+        let mut iso = Self { device, label, root, names, block, made };
         let rock_ridge = iso.find_rock_ridge();
         match (rock_ridge, joliet) {
             (Ok(Some(skip)), _) => iso.names = Names::RockRidge { skip },
@@ -202,6 +207,10 @@ impl Medium for Iso9660<'_> {
     fn label(&self) -> &str {
         &self.label
     }
+
+    fn made(&self) -> Option<u64> {
+        self.made
+    }
 }
 
 /// The primary volume, and the first one with Joliet names. A broken descriptor ends the search.
@@ -238,7 +247,8 @@ fn volume(bytes: &[u8; SECTOR]) -> Option<Volume> {
         block: record.block,
         length: record.length,
     };
-    Some(Volume { root, block: u64::from(block) })
+    let made = bytes.get(813..830).and_then(date::seconds);
+    Some(Volume { root, block: u64::from(block), made })
 }
 
 fn volume_label(bytes: &[u8; SECTOR]) -> String {

@@ -44,6 +44,9 @@ pub trait Medium {
 
     /// The volume label; empty if there is none.
     fn label(&self) -> &str;
+
+    /// When it was made, in seconds after 1970, if it says so.
+    fn made(&self) -> Option<u64>;
 }
 
 /// Why something on a medium could not be read.
@@ -102,13 +105,17 @@ pub struct Contents {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Files that are there and could not be read.
     pub unreadable: Vec<Unreadable>,
+    /// When the medium was made.
+    pub made: Option<u64>,
 }
 
 impl fmt::Debug for Contents {
     /// Shows names only: what is in the files may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.files.keys().collect();
-        f.debug_struct("Contents").field("files", &names).field("lost", &self.unreadable).finish()
+        let mut shown = f.debug_struct("Contents");
+        shown.field("files", &names).field("lost", &self.unreadable).field("made", &self.made);
+        shown.finish()
     }
 }
 
@@ -132,7 +139,7 @@ impl Contents {
 /// Reads all that matters. An unreadable file or folder loses itself only; an error means that not
 /// even the root folder can be read.
 pub(super) fn gather(medium: &dyn Medium) -> Result<Contents, MediumError> {
-    let mut contents = Contents::default();
+    let mut contents = Contents { made: medium.made(), ..Contents::default() };
     let names = medium.list("")?.unwrap_or_default();
     // FAT does not tell capitals from small letters; the other media do when they are read.
     let has = |wanted: &&str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));

@@ -133,10 +133,12 @@ fn media(machine: &dyn Surroundings, label: &str, draft: &mut Draft, notes: &mut
             Err(error) => notes.push(Note::new("medium-unreadable", origin, error.reason())),
             Ok(contents) if !is_seed(&contents, origin, notes) => {}
             Ok(contents) => {
+                let made = contents.made;
                 draft.add(origin, contents, notes);
                 let label = candidate.labels.first().cloned().unwrap_or_default();
                 let fstype = candidate.fstype;
-                draft.medium = Some(MediumAt { device: candidate.device.clone(), fstype, label });
+                let device = candidate.device.clone();
+                draft.medium = Some(MediumAt { device, fstype, label, made });
                 used = Some(candidate.device);
             }
         }

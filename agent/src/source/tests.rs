@@ -149,7 +149,16 @@ fn a_machine_is_searched_down_to_its_devices() {
     let seed = seed.unwrap();
     assert_eq!((&*seed.origin, seed.instance_id()), ("cmdline,/dev/vdb", "fromcmdline"));
     let device = GuestPath::new("/dev/vdb").unwrap();
-    assert_eq!(seed.medium, Some(MediumAt { device, fstype: "iso9660", label: "cidata".into() }));
+    let medium = seed.medium.unwrap();
+    // xorriso writes when it made the image, which was just now.
+    let seconds =
+        |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let file = std::fs::metadata(root.path().join("root/dev/vdb")).unwrap().modified().unwrap();
+    let made = medium.made.unwrap();
+    assert!(made <= seconds(file) && made + 600 > seconds(file), "{made}");
+    let made = Some(made);
+    let label = "cidata".to_owned();
+    assert_eq!(medium, MediumAt { device, fstype: "iso9660", label, made });
     assert_eq!(seed.files.keys().collect::<Vec<_>>(), NAMES);
     let notes: Vec<_> = notes.iter().map(|note| (note.code, &*note.origin)).collect();
     assert_eq!(notes, [("medium-ignored", "/dev/sr0")]);

@@ -43,6 +43,9 @@ pub struct Seed {
     pub virtio_port: String,
     /// Additional disks in the order in which they are attached: name and type.
     pub disks: Vec<(String, String)>,
+    /// Whether the user may use sudo without a password; otherwise the agent has to make one. The
+    /// rule in the user-data lets it be used without, so that the rig can look around.
+    pub passwordless: bool,
     /// Further files of the medium: path and content, replacing what would be there.
     pub files: Vec<(String, String)>,
 }
@@ -104,6 +107,7 @@ impl Default for Seed {
             vsock_port: 0,
             virtio_port: String::new(),
             disks: Vec::new(),
+            passwordless: true,
             files: Vec::new(),
         }
     }

@@ -74,6 +74,8 @@ pub fn first(tally: &mut Tally) -> Result<()> {
     in_time(tally, took, watch.others(vm.pid())?);
     account(tally, &ssh, &seed);
     system(tally, &ssh);
+    containers(tally, &ssh);
+    host_and_home(tally, &ssh);
     tally.check("a_file_of_the_host_folder_is_read", || {
         says(&ssh, "cat /mnt/host/from-host", "hello from the host")
     });
@@ -147,6 +149,47 @@ fn system(tally: &mut Tally, ssh: &Ssh) {
     });
     tally.check("there_is_no_cloud_init", || {
         says(ssh, "command -v cloud-init || echo none", "none")
+    });
+}
+
+/// What containers without root need.
+fn containers(tally: &mut Tally, ssh: &Ssh) {
+    tally.check("the_user_has_ids_for_containers", || {
+        let line = "ada:524288:1073741824";
+        says(ssh, "cat /etc/subuid /etc/subgid", &format!("{line}\n{line}"))
+    });
+    let read = "cd /proc/sys; cat net/ipv4/ip_unprivileged_port_start net/ipv4/ping_group_range \
+                kernel/unprivileged_userns_clone";
+    tally.check("users_may_ping_use_any_port_and_make_namespaces", || {
+        says(ssh, read, "0\n0\t2147483647\n1")
+    });
+    tally.check("reading_all_settings_again_changes_none_of_them", || {
+        ssh.run("sudo sysctl --quiet --system")?;
+        says(ssh, read, "0\n0\t2147483647\n1")
+    });
+    tally.check("the_users_manager_has_every_control_group", || {
+        says(ssh, "systemctl show -P Delegate user@1000.service", "yes")?;
+        let group = "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service";
+        let said = ssh.run(&format!("cat {group}/cgroup.controllers"))?;
+        for controller in ["cpu", "cpuset", "io", "memory", "pids"] {
+            ensure!(said.split_whitespace().any(|word| word == controller), "only {said}");
+        }
+        Ok(())
+    });
+    tally.check("modules_for_containers_are_there", || {
+        says(ssh, "ls -d /sys/module/overlay /sys/module/bridge | wc -l", "2")
+    });
+}
+
+fn host_and_home(tally: &mut Tally, ssh: &Ssh) {
+    tally.check("the_user_owns_the_folder_for_sockets_of_the_host", || {
+        says(ssh, "stat -c '%a %U' /run/host-services", "700 ada")
+    });
+    tally.check("the_home_has_its_older_name_too", || {
+        says(ssh, "cd /home/ada.linux && pwd -P", "/home/ada.guest")
+    });
+    tally.check("there_is_no_password_where_none_is_asked_for", || {
+        says(ssh, "ls ~/password 2>/dev/null || echo none", "none")
     });
 }
 
@@ -245,7 +288,7 @@ fn call<T>(body: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
 /// A second boot with the same seed and a third with a new instance-id, as Lima starts machines.
 pub fn later(tally: &mut Tally) -> Result<()> {
     let (mut machine, _folder) = machine("later_boots")?;
-    let mut seed = seed(&machine)?;
+    let mut seed = Seed { passwordless: false, ..seed(&machine)? };
     seed.disks = vec![(DATA.into(), String::new()), ("swap".into(), "swap".into())];
     (0..2).try_for_each(|_| machine.attach_disk("256M"))?;
     let mut vm = machine.boot(&seed)?;
@@ -258,13 +301,14 @@ pub fn later(tally: &mut Tally) -> Result<()> {
         ssh.run("echo kept | sudo tee /mnt/lima-fifteen-letters/file").map(drop)
     });
     disks(tally, "first_boot", &ssh, (200, 256));
+    password(tally, &ssh)?;
     ssh.run("echo 'ssh-ed25519 AAAAhand added by hand' >>~/.ssh/authorized_keys")?;
     ssh.run("echo 'ada:correct horse' | sudo chpasswd")?;
     let before = identity(&ssh)?;
     drop(ssh);
     vm.shutdown()?;
 
-    for (boot, iid) in [("second_boot", "iid-1700000001"), ("new_instance_id", "iid-1700000777")] {
+    for (boot, iid) in [("second_boot", "iid-1700000001"), ("new_instance_id", "iid-2000000000")] {
         iid.clone_into(&mut seed.iid);
         let has_grown = boot != "second_boot";
         if has_grown {
@@ -284,6 +328,12 @@ pub fn later(tally: &mut Tally) -> Result<()> {
         tally.check(&format!("{boot}_tells_the_host_its_instance_id"), || {
             says(&ssh, "cat /run/lima-boot-done", iid)
         });
+        tally.check(&format!("{boot}_makes_no_new_password"), || {
+            says(&ssh, "ls ~/password 2>/dev/null || echo none", "none")
+        });
+        if boot == "new_instance_id" {
+            clock(tally, &ssh);
+        }
         let runs = if boot == "second_boot" { "2\n2" } else { "3\n3" };
         tally.check(&format!("{boot}_runs_every_boot_scripts_once"), || {
             says(&ssh, "cat /var/tmp/system-runs | wc -l; cat ~/user-runs | wc -l", runs)
@@ -320,6 +370,35 @@ fn disks(tally: &mut Tally, boot: &str, ssh: &Ssh, (least, most): (u64, u64)) {
     }
     tally.check(&format!("{boot}_has_nothing_to_complain_of"), || {
         says(ssh, "nixvm-agent status | grep -c failed || true", "0")
+    });
+}
+
+/// The password that was made for sudo: sudo takes it, nobody else can read it, and once its owner has
+/// removed the file it does not come back.
+fn password(tally: &mut Tally, ssh: &Ssh) -> Result<()> {
+    tally.check("sudo_takes_the_password_that_is_told_in_the_home", || {
+        says(ssh, "stat -c '%a %U' ~/password", "600 ada")?;
+        let rule = "ada ALL=(ALL) PASSWD: /usr/bin/id";
+        ssh.run(&format!("echo '{rule}' | sudo tee /etc/sudoers.d/99-test >/dev/null"))?;
+        says(ssh, "sudo -kn /usr/bin/id -u 2>/dev/null || echo refused", "refused")?;
+        says(ssh, "sudo -kS -p '' /usr/bin/id -u <~/password", "0")
+    });
+    tally.check("the_password_is_in_no_report_and_no_log", || {
+        let look = "sudo grep -rlF -f ~/password /run/nixvm-agent /var/lib/nixvm-agent || echo none; \
+                    sudo journalctl -b -o cat | grep -cF -f ~/password";
+        says(ssh, &format!("({look}) || true"), "none\n0")
+    });
+    ssh.run("rm ~/password; sudo rm -f /etc/sudoers.d/99-test").map(drop)
+}
+
+/// The machine's own clock is years behind the instance-id of this boot.
+fn clock(tally: &mut Tally, ssh: &Ssh) {
+    tally.check("the_clock_is_not_behind_the_seed", || {
+        let now: u64 = ssh.run("date +%s")?.trim().parse()?;
+        ensure!((2_000_000_000..2_000_003_600).contains(&now), "{now} s after 1970");
+        let status = ssh.run("nixvm-agent status")?;
+        ensure!(status.contains("set the clock forward to 2033-05-18 03:33:20 UTC"), "{status}");
+        Ok(())
     });
 }
 

@@ -1,7 +1,7 @@
 //! Base64 as the reference loader reads it: characters outside the alphabet are skipped.
 
 /// Decodes. `None` if the text is not ASCII, or ends inside a group.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     if !text.is_ascii() {
         return None;
     }

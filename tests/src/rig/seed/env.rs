@@ -48,7 +48,7 @@ pub fn lima(seed: &Seed) -> String {
         ("VIRTIO_PORT", &seed.virtio_port),
         ("PLAIN", ""),
         ("NO_CLOUD_INIT", ""),
-        ("PASSWORDLESS_SUDO", "1"),
+        ("PASSWORDLESS_SUDO", if seed.passwordless { "1" } else { "" }),
     ]);
     let lines = lines.iter().map(|(name, value)| format!("LIMA_CIDATA_{name}={value}\n"));
     lines.collect::<Vec<_>>().concat()
