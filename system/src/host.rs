@@ -3,6 +3,7 @@
 mod disks;
 mod filesystems;
 mod mounting;
+mod relay;
 mod run;
 
 use std::io;

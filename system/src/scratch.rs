@@ -4,7 +4,7 @@
 //! down: owners, mounts, commands. What is written down is kept in [`Scratch::STATE`] in the
 //! folder, so that a second run finds the machine as the first one left it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
@@ -37,14 +37,18 @@ struct State {
     backings: BTreeMap<GuestPath, Backing>,
     /// How commands end, by a piece of their command line; others exit with 0.
     answers: BTreeMap<String, Answer>,
+    /// Programs that are not there; all others are.
+    absent: BTreeSet<String>,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Answer {
     Exit(i32),
     Hang,
     NoInterpreter,
+    /// Exit code and last words.
+    Fail(i32, String),
 }
 
 impl Scratch {
@@ -193,7 +197,8 @@ impl Commands for Scratch {
         self.commands.push(command.clone());
         let line = format!("{} {}", command.program, command.args.join(" "));
         let answer =
-            self.state.answers.iter().find(|(piece, _)| line.contains(*piece)).map(|(_, a)| *a);
+            self.state.answers.iter().find(|(piece, _)| line.contains(*piece)).map(|(_, a)| a);
+        let mut tail = String::new();
         let ended = match answer {
             Some(Answer::NoInterpreter) => {
                 let program = command.program.clone();
@@ -203,14 +208,18 @@ impl Commands for Scratch {
                 });
             }
             Some(Answer::Hang) => Ended::TimedOut,
-            Some(Answer::Exit(code)) => Ended::Exit(code),
+            Some(Answer::Exit(code)) => Ended::Exit(*code),
+            Some(Answer::Fail(code, words)) => {
+                tail.clone_from(words);
+                Ended::Exit(*code)
+            }
             None => Ended::Exit(0),
         };
-        Ok(Finished { ended, tail: String::new() })
+        Ok(Finished { ended, tail })
     }
 
-    fn has(&self, _program: &str) -> bool {
-        true
+    fn has(&self, program: &str) -> bool {
+        !self.state.absent.contains(program)
     }
 }
 
