@@ -1,9 +1,15 @@
 //! The only place where a step has effects.
 
 mod accounts;
+mod address;
+mod files;
 mod mounts;
 mod network;
+mod owner;
+mod packages;
+mod place;
 mod scripts;
+mod secrets;
 
 use nixvm_system::{Attrs, Change, GuestPath, Links, System, WriteError};
 use serde::{Deserialize, Serialize};
@@ -183,6 +189,11 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
             write(system, "/run/nixvm-agent/guestagent.env", text.as_bytes(), 0o644)
         }
         Action::Script(script) => scripts::run(system, script),
+        Action::File(step) => files::provide(system, step),
+        Action::AwaitAddress { limit } => address::wait(system, *limit),
+        Action::Packages(step) => packages::manage(system, step),
+        Action::Containerd(step) => packages::containerd(system, step),
+        Action::Reboot => packages::reboot(system),
     }
 }
 

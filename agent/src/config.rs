@@ -6,6 +6,7 @@ pub mod finding;
 pub mod lima;
 pub mod meta_data;
 pub mod network;
+pub mod provision;
 mod reader;
 pub mod scalars;
 pub mod sniff;
@@ -39,6 +40,8 @@ pub struct Config {
     pub network: Option<network::Network>,
     /// What only Lima's cidata says.
     pub lima: Option<lima::Lima>,
+    /// `package_update`, `package_upgrade` and `package_reboot_if_required`.
+    pub upgrade: provision::Upgrade,
 }
 
 /// Reads every file of the seed that the agent understands.

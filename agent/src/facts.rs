@@ -1,5 +1,7 @@
 //! What is there now. Everything the plan must know about the machine is read here, before it.
 
+pub mod provision;
+
 use std::collections::BTreeSet;
 
 use nixvm_system::{Backing, FileError, GuestPath, Mount, System};
@@ -43,6 +45,8 @@ pub struct Facts {
     pub owned_by_nixos: BTreeSet<&'static str>,
     /// Login shells that exist.
     pub shells: BTreeSet<String>,
+    /// What provisioning meets.
+    pub provision: provision::Provision,
 }
 
 /// Reads all of it. What cannot be read becomes a finding; what depends on it is then left alone.
@@ -72,6 +76,7 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
             .unwrap_or_default(),
         owned_by_nixos: owned(system),
         shells: shells(system),
+        provision: provision::Provision::default(),
     };
     (facts, findings)
 }

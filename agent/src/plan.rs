@@ -5,6 +5,7 @@ mod accounts;
 mod lima;
 mod mounts;
 mod network;
+mod provision;
 
 use nixvm_system::GuestPath;
 use serde::Serialize;
@@ -65,11 +66,13 @@ pub fn plan(
     let mut draft = Draft { facts, ledger, plan: Plan::default() };
     network::steps(config, &mut draft);
     hostname(config, &mut draft);
+    provision::early(config, options, &mut draft);
     grow_root(config, &mut draft);
     timezone(config, &mut draft);
     accounts::steps(config, &mut draft);
     mounts::steps(seed, config, &mut draft);
-    lima::steps(seed, config, options, &mut draft);
+    lima::steps(config, &mut draft);
+    provision::late(seed, config, options, &mut draft);
     draft.plan
 }
 
@@ -122,6 +125,7 @@ impl Draft<'_> {
             Action::Mount { spec, .. } => {
                 self.facts.mounts.iter().any(|mount| mount.target == spec.target)
             }
+            Action::Containerd(_) => facts.provision.has_nerdctl,
             _ => true,
         }
     }

@@ -88,7 +88,8 @@ pub fn settle(system: &mut dyn System) {
 /// The plan for a seed on this machine, with all findings so far.
 pub fn draft(read: &Read, system: &dyn System, options: Options) -> (Plan, Ledger, Vec<Finding>) {
     let (ledger, ledger_findings) = Ledger::read(system);
-    let (facts, fact_findings) = facts::read(system);
+    let (mut facts, fact_findings) = facts::read(system);
+    facts.provision = facts::provision::read(system, &read.seed, &read.config);
     let mut plan = plan::plan(&read.seed, &read.config, &facts, &ledger, options);
     let mut findings = read.findings.clone();
     findings.extend(ledger_findings);

@@ -1,6 +1,8 @@
 //! Steps: what the agent can do to a machine, as data. A step can be shown, compared and hashed
 //! before anything runs.
 
+pub mod provision;
+
 use nixvm_system::{GuestPath, MountSpec, Secret};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -140,6 +142,19 @@ pub enum Action {
     },
     /// Runs a provision script.
     Script(Script),
+    /// Writes or edits a file.
+    File(provision::FileStep),
+    /// Waits until networkd has an IPv4 address.
+    AwaitAddress {
+        /// Longest time in seconds.
+        limit: u64,
+    },
+    /// Runs the package manager.
+    Packages(provision::PackageStep),
+    /// Runs Lima's script that installs containerd.
+    Containerd(provision::ContainerdStep),
+    /// Reboots if the packages asked for it.
+    Reboot,
 }
 
 /// A provision script with all it needs.
@@ -184,7 +199,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn digest_only<S: serde::Serializer>(
+pub(crate) fn digest_only<S: serde::Serializer>(
     text: &Secret<Vec<u8>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

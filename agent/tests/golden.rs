@@ -136,6 +136,17 @@ cases! {
     one_bad_sudo_rule_of_two,
     account_files_that_are_links,
     user_of_the_image_without_shadow_line,
+    provision_every_mode,
+    provision_in_plain_mode,
+    dependency_that_fails,
+    packages_that_are_missing,
+    packages_that_cannot_be_installed,
+    packages_without_a_manager,
+    packages_skipped_by_dependency,
+    provision_on_nixos,
+    provision_with_bad_values,
+    planted_links_for_provisioning,
+    containerd_from_the_medium,
 }
 
 #[test]
