@@ -41,6 +41,10 @@ pub struct Seed {
     pub vsock_port: u32,
     /// Name of the guest agent's virtio-serial port; empty: there is none.
     pub virtio_port: String,
+    /// Scripts of mode `boot`, which stand in the user-data.
+    pub boot: Vec<String>,
+    /// Further variables of `lima.env`, without the beginning of their names.
+    pub env: Vec<(String, String)>,
     /// Further files of the medium: path and content, replacing what would be there.
     pub files: Vec<(String, String)>,
 }
@@ -101,6 +105,8 @@ impl Default for Seed {
             params: Vec::new(),
             vsock_port: 0,
             virtio_port: String::new(),
+            boot: Vec::new(),
+            env: Vec::new(),
             files: Vec::new(),
         }
     }
