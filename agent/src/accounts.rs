@@ -118,6 +118,12 @@ impl Accounts {
         groups
     }
 
+    /// The id of a group.
+    pub fn group_id(&self, name: &str) -> Option<u32> {
+        let is_it = |fields: &Vec<String>| fields.first().is_some_and(|first| first == name);
+        self.group.entries().find(is_it)?.get(2)?.parse().ok()
+    }
+
     /// Adds an account with a group of its own and a locked password. A user id that is taken is
     /// exchanged for a free one: a machine with the wrong id can be logged in to, one without the
     /// user cannot.

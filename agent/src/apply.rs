@@ -2,10 +2,16 @@
 
 mod accounts;
 mod disks;
+mod address;
+mod files;
 mod mounts;
 mod network;
+mod owner;
+mod packages;
+mod place;
 mod scripts;
 mod settings;
+mod secrets;
 
 use nixvm_system::{Attrs, Change, GuestPath, Links, System, WriteError};
 use serde::{Deserialize, Serialize};
@@ -200,6 +206,11 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
         Action::Graphics => settings::kernel::graphics(system),
         Action::Rosetta(rosetta) => settings::rosetta::rosetta(system, rosetta),
         Action::SudoPassword { user } => settings::password::set(system, user.as_str()),
+        Action::File(step) => files::provide(system, step),
+        Action::AwaitAddress { limit } => address::wait(system, *limit),
+        Action::Packages(step) => packages::manage(system, step),
+        Action::Containerd(step) => packages::containerd(system, step),
+        Action::Reboot => packages::reboot(system),
     }
 }
 

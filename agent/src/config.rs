@@ -8,6 +8,7 @@ pub mod finding;
 pub mod lima;
 pub mod meta_data;
 pub mod network;
+pub mod provision;
 mod reader;
 pub mod regional;
 pub mod scalars;
@@ -50,6 +51,8 @@ pub struct Config {
     pub keyboard: Option<Keyboard>,
     /// Language of programs.
     pub locale: Option<Locale>,
+    /// `package_update`, `package_upgrade` and `package_reboot_if_required`.
+    pub upgrade: provision::Upgrade,
 }
 
 /// Reads every file of the seed that the agent understands.

@@ -3,6 +3,7 @@
 pub mod disks;
 pub mod platform;
 pub mod rootless;
+pub mod provision;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -85,6 +86,8 @@ impl Facts {
     pub subordinate: BTreeSet<String>,
     /// Settings of the kernel that rootless containers need and this kernel has.
     pub sysctls: BTreeSet<&'static str>,
+    /// What provisioning meets.
+    pub provision: provision::Provision,
 }
 
 /// Reads all of it. What cannot be read becomes a finding; what depends on it is then left alone.
@@ -121,6 +124,7 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
         platform: platform::read(system),
         subordinate: subordinate.unwrap_or_default(),
         sysctls: rootless::sysctls(system),
+        provision: provision::Provision::default(),
     };
     (facts, findings)
 }

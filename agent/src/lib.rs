@@ -17,6 +17,7 @@ pub mod cli;
 pub mod config;
 pub mod facts;
 pub mod ledger;
+pub mod packages;
 pub mod plan;
 pub mod report;
 pub mod run;

@@ -8,6 +8,7 @@ mod lima;
 mod mounts;
 mod network;
 mod settings;
+mod provision;
 
 use nixvm_system::GuestPath;
 use serde::Serialize;
@@ -69,6 +70,7 @@ pub fn plan(
     clock::step_forward(seed, config, &mut draft);
     network::steps(config, &mut draft);
     hostname(config, &mut draft);
+    provision::early(config, options, &mut draft);
     grow_root(config, &mut draft);
     timezone(config, &mut draft);
     accounts::steps(config, &mut draft);
@@ -76,6 +78,8 @@ pub fn plan(
     disks::steps(seed, config, &mut draft);
     settings::steps(config, &mut draft);
     lima::steps(seed, config, options, &mut draft);
+    lima::steps(config, &mut draft);
+    provision::late(seed, config, options, &mut draft);
     draft.plan
 }
 
@@ -130,6 +134,7 @@ impl Draft<'_> {
             }
             Action::Disk(disk) => facts.has_disk(disk),
             Action::SubordinateIds { user } => facts.subordinate.contains(user.as_str()),
+            Action::Containerd(_) => facts.provision.has_nerdctl,
             _ => true,
         }
     }

@@ -105,6 +105,7 @@ fn draft_for(
         facts.disks = Some(disks);
         fact_findings.extend(findings);
     }
+    facts.provision = facts::provision::read(system, &read.seed, &read.config);
     let mut plan = plan::plan(&read.seed, &read.config, &facts, &ledger, options);
     let mut findings = read.findings.clone();
     findings.extend(ledger_findings);

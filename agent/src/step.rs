@@ -3,6 +3,7 @@
 
 pub mod disk;
 mod settings;
+pub mod provision;
 
 use nixvm_system::{GuestPath, MountSpec, Secret};
 use serde::{Deserialize, Serialize};
@@ -208,6 +209,19 @@ pub enum Action {
         /// Login name.
         user: UserName,
     },
+    /// Writes or edits a file.
+    File(provision::FileStep),
+    /// Waits until networkd has an IPv4 address.
+    AwaitAddress {
+        /// Longest time in seconds.
+        limit: u64,
+    },
+    /// Runs the package manager.
+    Packages(provision::PackageStep),
+    /// Runs Lima's script that installs containerd.
+    Containerd(provision::ContainerdStep),
+    /// Reboots if the packages asked for it.
+    Reboot,
 }
 
 /// A provision script with all it needs.
@@ -252,7 +266,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn digest_only<S: serde::Serializer>(
+pub(crate) fn digest_only<S: serde::Serializer>(
     text: &Secret<Vec<u8>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -154,6 +154,17 @@ cases! {
     password_for_sudo,
     clock_that_is_behind,
     machine_that_boots_by_openrc,
+    provision_every_mode,
+    provision_in_plain_mode,
+    dependency_that_fails,
+    packages_that_are_missing,
+    packages_that_cannot_be_installed,
+    packages_without_a_manager,
+    packages_skipped_by_dependency,
+    provision_on_nixos,
+    provision_with_bad_values,
+    planted_links_for_provisioning,
+    containerd_from_the_medium,
 }
 
 #[test]

@@ -45,9 +45,17 @@ const TROUBLE: &[&str] = &[
     "mounts: [[a, /etc, 9p, x]]\n",
 ];
 
+/// Provisioning of a file, whose text is [`DATA`].
+const PROVIDED: &str = "LIMA_CIDATA_DATAFILE_00000002_PATH=/etc/given\n\
+    LIMA_CIDATA_DATAFILE_00000002_OWNER=ht:games\nLIMA_CIDATA_DATAFILE_00000002_PERMISSIONS=640\n";
+const DATA: &str = "provision.data/00000002";
+
 fn good() -> BTreeMap<&'static str, Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/base/seed");
-    FILES.iter().map(|name| (*name, std::fs::read(folder.join(name)).unwrap())).collect()
+    let read = |name: &&'static str| (*name, std::fs::read(folder.join(name)).unwrap());
+    let mut files: BTreeMap<_, _> = FILES.iter().map(read).collect();
+    files.entry("lima.env").or_default().extend_from_slice(PROVIDED.as_bytes());
+    files
 }
 
 /// File, place and what to put there; or how many bytes to cut away.
@@ -77,6 +85,8 @@ fn run_all(seed: &BTreeMap<&'static str, Vec<u8>>) {
     for (name, text) in seed {
         std::fs::write(folder.join(name), text).unwrap();
     }
+    std::fs::create_dir(folder.join("provision.data")).unwrap();
+    std::fs::write(folder.join(DATA), "given\n").unwrap();
     let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/base/root");
     assert!(Command::new("cp").arg("-a").args([&base, &root]).status().unwrap().success());
     for stage in Stage::ALL {

@@ -66,13 +66,18 @@ pub struct Credentials {
 }
 
 /// Where the output of a program goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// The last 64 KiB of standard output and error are kept in [`Finished::tail`].
     Capture,
     /// To the agent's own output, that is the journal: a script may leave daemons behind which
     /// go on writing, so its end must not close their pipe.
     Inherit,
+    /// To the journal under this identifier, or to the agent's own output where there is no
+    /// journal. The last 64 KiB are kept in [`Finished::tail`]. The program writes into a pipe of its
+    /// own, so that it can open `/dev/stderr`, which a socket of the journal does not allow. Daemons
+    /// that it leaves keep the pipe, and a reader of it.
+    Journal(String),
 }
 
 /// How a program ended.

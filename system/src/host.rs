@@ -6,6 +6,7 @@ mod filesystems;
 mod format;
 mod mounting;
 mod partitions;
+mod relay;
 mod run;
 
 use std::io;

@@ -6,7 +6,7 @@
 
 mod disks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
@@ -42,14 +42,18 @@ struct State {
     /// The time, in seconds after 1970, if it is not [`Scratch::NOW`].
     #[serde(skip_serializing_if = "Option::is_none")]
     now: Option<u64>,
+    /// Programs that are not there; all others are.
+    absent: BTreeSet<String>,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Answer {
     Exit(i32),
     Hang,
     NoInterpreter,
+    /// Exit code and last words.
+    Fail(i32, String),
 }
 
 impl Scratch {
@@ -105,9 +109,9 @@ impl Scratch {
     }
 
     /// How this command is to end.
-    fn answer(&self, program: &str, args: &[&str]) -> Option<Answer> {
+    fn answer(&self, program: &str, args: &[&str]) -> Option<&Answer> {
         let line = format!("{program} {}", args.join(" "));
-        self.state.answers.iter().find(|(piece, _)| line.contains(*piece)).map(|(_, a)| *a)
+        self.state.answers.iter().find(|(piece, _)| line.contains(*piece)).map(|(_, a)| a)
     }
 
     fn kept(
@@ -207,6 +211,7 @@ impl Commands for Scratch {
     fn run(&mut self, command: &Command) -> Result<Finished, CommandError> {
         self.commands.push(command.clone());
         let args: Vec<&str> = command.args.iter().map(String::as_str).collect();
+        let mut tail = String::new();
         let ended = match self.answer(&command.program, &args) {
             Some(Answer::NoInterpreter) => {
                 let program = command.program.clone();
@@ -216,14 +221,18 @@ impl Commands for Scratch {
                 });
             }
             Some(Answer::Hang) => Ended::TimedOut,
-            Some(Answer::Exit(code)) => Ended::Exit(code),
+            Some(Answer::Exit(code)) => Ended::Exit(*code),
+            Some(Answer::Fail(code, words)) => {
+                tail.clone_from(words);
+                Ended::Exit(*code)
+            }
             None => Ended::Exit(0),
         };
-        Ok(Finished { ended, tail: String::new() })
+        Ok(Finished { ended, tail })
     }
 
-    fn has(&self, _program: &str) -> bool {
-        true
+    fn has(&self, program: &str) -> bool {
+        !self.state.absent.contains(program)
     }
 }
 

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use nixvm_system::{
     Attrs, Backing, Change, Clock, Command, CommandError, Commands, Ended, FileKind, GuestPath,
-    Host, Links, MountError, MountSpec, Mounts, Owner, Partition, Scratch, System, WriteError,
+    Host, Links, MountError, MountSpec, Mounts, Output, Owner, Partition, Scratch, System,
+    WriteError,
 };
 use rustix::thread::CapabilitySet;
 
@@ -526,6 +527,62 @@ fn host_does_not_wait_for_daemons_that_a_program_leaves() {
     let finished = host.run(&Command::tool(&program, &[])).unwrap();
     assert_eq!((finished.ended, finished.tail.as_str()), (Ended::Exit(0), "done\n"));
     assert!(started.elapsed() < Duration::from_secs(6));
+}
+
+fn journalled(program: &str) -> Command {
+    Command { output: Output::Journal("nixvm-test".to_owned()), ..Command::tool(program, &[]) }
+}
+
+#[test]
+fn host_keeps_the_end_of_what_it_passes_to_the_journal() {
+    let (folder, mut host) = host();
+    let text = "#!/bin/sh\nseq 1 40000\necho oops >/dev/stderr\nexit 3\n";
+    let finished = host.run(&journalled(&script(folder.path(), text))).unwrap();
+    assert_eq!(finished.ended, Ended::Exit(3));
+    assert!(finished.tail.ends_with("\n40000\noops\n"), "{}", finished.tail);
+    assert!(finished.tail.len() <= 64 * 1024);
+}
+
+#[test]
+fn host_lets_a_user_open_its_own_standard_error() {
+    if !is_root() {
+        println!("SKIP host_lets_a_user_open_its_own_standard_error: becoming a user needs root");
+        return;
+    }
+    let (folder, mut host) = host();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = journalled(&script(folder.path(), "#!/bin/sh\necho oops >/dev/stderr\n"));
+    command.user = Some(nixvm_system::Credentials { uid: 4711, gid: 4711, groups: vec![4711] });
+    let finished = host.run(&command).unwrap();
+    assert_eq!((finished.ended, finished.tail.as_str()), (Ended::Exit(0), "oops\n"));
+}
+
+#[test]
+fn host_keeps_a_reader_for_daemons_that_write_to_the_journal() {
+    let (folder, mut host) = host();
+    let mark = folder.path().join("mark");
+    // SIGPIPE would end the daemon before it makes the mark.
+    let text = format!(
+        "#!/bin/sh\n(trap 'exit 9' PIPE; sleep 1; echo late; touch {}) &\necho done\n",
+        mark.display()
+    );
+    let started = std::time::Instant::now();
+    let finished = host.run(&journalled(&script(folder.path(), &text))).unwrap();
+    assert_eq!((finished.ended, finished.tail.as_str()), (Ended::Exit(0), "done\n"));
+    assert!(started.elapsed() < Duration::from_millis(900), "it waited for the daemon");
+    let lives = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        mark.exists()
+    });
+    assert!(lives, "the daemon was killed by its pipe");
+}
+
+#[test]
+fn host_ends_a_program_that_writes_without_end() {
+    let (folder, mut host) = host();
+    let mut command = journalled(&script(folder.path(), "#!/bin/sh\nwhile printf y; do :; done\n"));
+    command.limit = Duration::from_millis(50);
+    assert_eq!(host.run(&command).unwrap().ended, Ended::TimedOut);
 }
 
 #[test]

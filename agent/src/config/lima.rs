@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::disks;
 use super::env_file::{self, Variables};
 use super::finding::Finding;
+use super::provision::{self, BootScript, ProvidedFile};
 use super::user_data::account_path;
 use crate::source::Seed;
 
@@ -53,6 +54,12 @@ pub struct Lima {
     pub scripts: Vec<Script>,
     /// Additional disks.
     pub disks: disks::Wanted,
+    /// Provisioning of mode `data` and `yq`, in this order and that of their numbers.
+    pub files: Vec<ProvidedFile>,
+    /// Provisioning of mode `boot`, which stands in `bootcmd` of the user-data.
+    pub boot_scripts: Vec<BootScript>,
+    /// Which packages are to be seen to.
+    pub packages: provision::PackageWish,
 }
 
 /// A provision script.
@@ -72,14 +79,20 @@ pub enum Mode {
     System,
     /// The guest's user.
     User,
+    /// Root, before packages are installed.
+    Dependency,
+    /// Root, before anything else.
+    Boot,
 }
 
 impl Mode {
-    /// `system` or `user`.
+    /// As Lima calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::System => "system",
             Self::User => "user",
+            Self::Dependency => "dependency",
+            Self::Boot => "boot",
         }
     }
 }
@@ -101,7 +114,6 @@ pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
     let params = of("param.env", env_file::plain, findings);
     let environment = of("etc_environment", env_file::pam, findings);
     let block = seed.files.get("etc_environment").cloned().unwrap_or_default();
-    not_yet(seed, &variables, findings);
     let get = |name: &str| value(&variables, name);
     let text = |name: &str| get(name).unwrap_or_default().to_owned();
     let mount_points = mount_points(&variables, findings);
@@ -123,32 +135,11 @@ pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
         environment_block: Secret::new(block),
         scripts: scripts(seed),
         disks: disks::parse(&variables, findings),
+        files: provision::files(seed, &variables, findings),
+        boot_scripts: Vec::new(),
+        packages: provision::packages(&variables),
         variables,
     })
-}
-
-/// What Lima asks for and the agent does not do: it is said, never dropped in silence.
-fn not_yet(seed: &Seed, variables: &Variables, findings: &mut Vec<Finding>) {
-    let mut say = |file: &str, key: &str, what: &str| {
-        let mut finding = Finding::warning(
-            "not-done-yet",
-            file,
-            format!("{what}, which nixvm-agent does not do yet"),
-        );
-        key.clone_into(&mut finding.key);
-        findings.push(finding);
-    };
-    for mode in ["dependency", "data", "yq"] {
-        let folder = format!("provision.{mode}/");
-        if let Some(path) = seed.files.keys().find(|path| path.starts_with(&folder)) {
-            say(path, "", &format!("is provisioning of mode {mode}"));
-        }
-    }
-    let key = |name: &str| format!("LIMA_CIDATA_{name}");
-    let get = |name: &str| value(variables, name).unwrap_or_default();
-    if get("CONTAINERD_SYSTEM") == "1" || get("CONTAINERD_USER") == "1" {
-        say("lima.env", &key("CONTAINERD_USER"), "asks for containerd to be installed");
-    }
 }
 
 pub(super) fn value<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
@@ -198,5 +189,5 @@ fn scripts(seed: &Seed) -> Vec<Script> {
             .filter_map(move |path| path.strip_prefix(&folder).map(str::to_owned))
             .map(move |name| Script { mode, name })
     };
-    of(Mode::System).chain(of(Mode::User)).collect()
+    [Mode::Dependency, Mode::System, Mode::User].into_iter().flat_map(of).collect()
 }

@@ -124,6 +124,11 @@ impl<'m, 'f> Reader<'m, 'f> {
         self.findings.push(finding);
     }
 
+    /// Adds a finding that has its place.
+    pub fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
     /// Reads the mapping that is the value of `key`.
     pub fn inside(&mut self, key: &str, map: &Map, read: impl FnOnce(&mut Reader<'_, '_>)) {
         let path = self.key(key);

@@ -5,6 +5,7 @@
 //! the block of the users, the public keys in it are still rescued, because a machine that nobody
 //! can log in to cannot be repaired.
 
+mod boot_scripts;
 mod mounts;
 mod rescue;
 mod settings;
@@ -13,6 +14,7 @@ mod users;
 pub use users::{account_path, give_keys};
 
 use super::finding::Finding;
+use super::provision::Upgrade;
 use super::reader::Reader;
 use super::sniff::{self, PartType};
 use super::types::{Hostname, Timezone};
@@ -30,6 +32,9 @@ const KNOWN: &[&str] = &[
     "locale",
     "locale_configfile",
     "mounts",
+    "package_reboot_if_required",
+    "package_update",
+    "package_upgrade",
     "resize_rootfs",
     "ssh_authorized_keys",
     "timezone",
@@ -49,9 +54,6 @@ const NOT_YET: &[&str] = &[
     "manage_etc_hosts",
     "manage_resolv_conf",
     "ntp",
-    "package_reboot_if_required",
-    "package_update",
-    "package_upgrade",
     "packages",
     "password",
     "phone_home",
@@ -166,32 +168,35 @@ fn mapping(map: &Map, config: &mut Config, findings: &mut Vec<Finding>) {
             reader.note(key, Finding::warning("not-done-yet", FILE, message));
         }
     }
-    if is_lima {
+    if let Some(lima) = &mut config.lima {
         lima_only(&mut reader);
+        lima.boot_scripts.extend(boot_scripts::read(&mut reader));
     }
+    upgrade(&mut reader, &mut config.upgrade);
     let keys = users::top_level_keys(&mut reader);
     users::parse(map, config, findings);
     users::give_keys(keys, config);
     mounts::parse(map, config, findings);
 }
 
-/// Lima's own entries of `bootcmd` (which renames interfaces) and `write_files` (which starts its
-/// boot scripts) are what this agent is there for; further ones are somebody's wish.
+fn upgrade(reader: &mut Reader<'_, '_>, wish: &mut Upgrade) {
+    let mut read = |key: &str, wish: &mut bool| *wish = reader.truth(key).unwrap_or(*wish);
+    read("package_update", &mut wish.update);
+    read("package_upgrade", &mut wish.upgrade);
+    read("package_reboot_if_required", &mut wish.reboot);
+}
+
+/// Lima's own entry of `write_files`, which starts its boot scripts, is what this agent is there for;
+/// further ones are somebody's wish.
 fn lima_only(reader: &mut Reader<'_, '_>) {
-    let items = |key: &str| reader.node(key).and_then(yaml::Node::as_seq).unwrap_or_default();
-    let is_own_command =
-        |item: &yaml::Node| item.as_str().is_some_and(|text| text.contains("/sys/class/net"));
+    let items = reader.node("write_files").and_then(yaml::Node::as_seq).unwrap_or_default();
     let is_own_file = |item: &yaml::Node| {
         let path = item.as_map().and_then(|map| map.get("path")?.as_str());
         path == Some("/var/lib/cloud/scripts/per-boot/00-lima.boot.sh")
     };
-    let commands = items("bootcmd").iter().any(|item| !is_own_command(item));
-    let files = items("write_files").iter().any(|item| !is_own_file(item));
-    for (key, is_there) in [("bootcmd", commands), ("write_files", files)] {
-        if is_there {
-            let message = "has entries that are not Lima's own; nixvm-agent does not do them yet";
-            reader.note(key, Finding::warning("not-done-yet", FILE, message));
-        }
+    if items.iter().any(|item| !is_own_file(item)) {
+        let message = "has entries that are not Lima's own; nixvm-agent does not do them yet";
+        reader.note("write_files", Finding::warning("not-done-yet", FILE, message));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use super::relay::Relay;
 use crate::tree::Tree;
 use crate::{Command, CommandError, Credentials, Ended, Finished, Output};
 
 /// How much of a program's output is kept.
-const TAIL: u64 = 64 * 1024;
+pub(super) const TAIL: u64 = 64 * 1024;
 
 /// The file of a program on [`Command::PATH`], if it is there and executable.
 pub(super) fn find(program: &str) -> Option<PathBuf> {
@@ -32,16 +33,25 @@ pub(super) fn run(tree: &Tree, command: &Command) -> Result<Finished, CommandErr
     let path = find(&command.program)
         .ok_or_else(|| CommandError::NotFound { program: command.program.clone() })?;
     let start = |source| CommandError::Start { program: command.program.clone(), source };
-    let capture = match command.output {
-        Output::Capture => Some(anonymous_file().map_err(start)?),
-        Output::Inherit => None,
+    let (capture, mut relay) = match &command.output {
+        Output::Capture => (Some(anonymous_file().map_err(start)?), None),
+        Output::Inherit => (None, None),
+        Output::Journal(identifier) => {
+            let (relay, end) = Relay::open(identifier, command.user.as_ref()).map_err(start)?;
+            (Some(end), Some(relay))
+        }
     };
     let cwd = tree.folder(&command.cwd).map_err(start)?;
     let child = spawn(&path, command, &cwd, capture.as_ref())
         .map_err(|error| explain(command, &path, error))?;
-    let ended = wait(child, command.limit).map_err(start)?;
-    let tail = capture.map_or(Ok(String::new()), tail_of).map_err(start)?;
-    Ok(Finished { ended, tail })
+    // The program's end of the pipe is the program's alone: else its end would never be seen.
+    let capture = capture.filter(|_| relay.is_none());
+    let ended = wait(child, command.limit, relay.as_mut()).map_err(start)?;
+    let tail = match relay {
+        Some(relay) => Ok(relay.finish()),
+        None => capture.map_or(Ok(String::new()), tail_of),
+    };
+    Ok(Finished { ended, tail: tail.map_err(start)? })
 }
 
 fn spawn(
@@ -107,27 +117,54 @@ fn become_user(user: &Credentials) -> io::Result<()> {
 }
 
 /// Waits for the process, not for the end of its output: daemons that it leaves may hold that open.
-fn wait(mut child: Child, limit: Duration) -> io::Result<Ended> {
+fn wait(mut child: Child, limit: Duration, mut relay: Option<&mut Relay>) -> io::Result<Ended> {
     let pid = Pid::from_child(&child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
     let deadline = Instant::now().checked_add(limit);
     loop {
         let left = deadline.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(left.subsec_nanos()),
-        };
-        match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout)) {
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-            Ok(0) => {
+        let output = relay.as_deref().and_then(Relay::source);
+        match poll_both(&pidfd, output, left)? {
+            Ready::Nothing => {
                 // ESRCH: it ended this very moment.
                 let _ = kill_process_group(pid, Signal::KILL);
                 child.wait()?;
                 return Ok(Ended::TimedOut);
             }
-            Ok(_) => return child.wait().map(ended),
+            Ready::End => return child.wait().map(ended),
+            Ready::Output => {
+                if let Some(relay) = relay.as_deref_mut() {
+                    relay.pass_on();
+                }
+            }
+            Ready::Again => {}
         }
+    }
+}
+
+/// What happened first.
+enum Ready {
+    Nothing,
+    End,
+    Output,
+    Again,
+}
+
+fn poll_both(end: &OwnedFd, output: Option<BorrowedFd<'_>>, left: Duration) -> io::Result<Ready> {
+    let timeout = Timespec {
+        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(left.subsec_nanos()),
+    };
+    let mut fds = vec![PollFd::new(end, PollFlags::IN)];
+    fds.extend(output.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+    match poll(&mut fds, Some(&timeout)) {
+        Err(rustix::io::Errno::INTR) => Ok(Ready::Again),
+        Err(error) => Err(error.into()),
+        Ok(_) if fds.first().is_some_and(|fd| !fd.revents().is_empty()) => Ok(Ready::End),
+        // A program that writes without end must not hide that its time is over.
+        Ok(_) if left.is_zero() => Ok(Ready::Nothing),
+        Ok(0) => Ok(Ready::Again),
+        Ok(_) => Ok(Ready::Output),
     }
 }
 

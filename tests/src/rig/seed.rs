@@ -46,6 +46,10 @@ pub struct Seed {
     /// Whether the user may use sudo without a password; otherwise the agent has to make one. The
     /// rule in the user-data lets it be used without, so that the rig can look around.
     pub passwordless: bool,
+    /// Scripts of mode `boot`, which stand in the user-data.
+    pub boot: Vec<String>,
+    /// Further variables of `lima.env`, without the beginning of their names.
+    pub env: Vec<(String, String)>,
     /// Further files of the medium: path and content, replacing what would be there.
     pub files: Vec<(String, String)>,
 }
@@ -108,6 +112,8 @@ impl Default for Seed {
             virtio_port: String::new(),
             disks: Vec::new(),
             passwordless: true,
+            boot: Vec::new(),
+            env: Vec::new(),
             files: Vec::new(),
         }
     }

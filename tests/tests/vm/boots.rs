@@ -21,6 +21,7 @@ use serde_json::Value;
 /// The boot time that holds on two idle cores without KVM.
 const BOOT: Duration = Duration::from_secs(40);
 
+const DEPENDENCY: &str = "/var/tmp/dependency";
 const TAG: &str = "lima-0123456789abcdef";
 
 /// A seed with something of everything.
@@ -33,14 +34,40 @@ fn seed(machine: &Machine) -> Result<Seed> {
         mounts: vec![mount],
         timezone: "Asia/Tokyo".into(),
         params: vec![("color".into(), "deep blue".into())],
+        files: provisioned(),
+        env: PROVISIONED.map(|(key, value)| (key.into(), value.into())).to_vec(),
+        boot: vec!["(pwd; env; ip -4 -brief address) >/var/tmp/boot".into()],
         system: vec![
             (0, script("/var/tmp/system")),
             (2, "echo \"no shebang, $LIMA_CIDATA_USER\" >/var/tmp/plain\n".into()),
+            (6, "echo said by the script >/dev/stderr\n".into()),
         ],
         user_scripts: vec![(1, script("$HOME/user"))],
         ..Seed::default()
     })
 }
+
+/// Provisioning of the other modes.
+fn provisioned() -> Vec<(String, String)> {
+    [
+        ("provision.dependency/00000003", "touch /var/tmp/dependency"),
+        ("provision.data/00000004", "given\n"),
+        ("provision.yq/00000005", ".color = strenv(PARAM_color)\n"),
+    ]
+    .map(|(path, text)| (path.into(), text.into()))
+    .to_vec()
+}
+
+const PROVISIONED: [(&str, &str); 8] = [
+    ("DATAFILE_00000004_OVERWRITE", "true"),
+    ("DATAFILE_00000004_OWNER", "ada:ada"),
+    ("DATAFILE_00000004_PATH", "/home/ada.guest/.config/app/given"),
+    ("DATAFILE_00000004_PERMISSIONS", "600"),
+    ("YQ_PROVISION_00000005_FORMAT", "auto"),
+    ("YQ_PROVISION_00000005_OWNER", "root:root"),
+    ("YQ_PROVISION_00000005_PATH", "/etc/app/made.toml"),
+    ("YQ_PROVISION_00000005_PERMISSIONS", "644"),
+];
 
 fn machine(name: &str) -> Result<(Machine, tempfile::TempDir)> {
     let mut machine = Machine::new(name, &layer::image(Arch::host()?)?)?;
@@ -218,6 +245,33 @@ fn scripts(tally: &mut Tally, ssh: &Ssh) {
     });
     tally.check("a_script_without_shebang_runs", || {
         says(ssh, "cat /var/tmp/plain", "no shebang, ada")
+    });
+    tally.check("the_dependency_script_ran", || says(ssh, "ls /var/tmp/dependency", DEPENDENCY));
+    tally.check("the_boot_script_ran_with_an_address_and_its_parameters", || {
+        let said = ssh.run("cat /var/tmp/boot")?;
+        for piece in ["/\n", "INSTANCE_ID=iid-1700000001", "PARAM_color=deep blue", "192.168.5.15"]
+        {
+            ensure!(said.contains(piece), "no {piece} in\n{said}");
+        }
+        Ok(())
+    });
+    tally.check("limas_own_boot_command_is_not_run", || {
+        says(ssh, "ls /var/tmp/limas-own-entry 2>/dev/null || echo none", "none")
+    });
+    tally.check("a_file_of_mode_data_is_the_users", || {
+        says(
+            ssh,
+            "cat ~/.config/app/given; stat -c '%U:%G %a' ~/.config/app ~/.config/app/given",
+            "given\nada:ada 755\nada:ada 600",
+        )
+    });
+    tally.check("a_file_of_mode_yq_is_made", || {
+        says(ssh, "cat /etc/app/made.toml", "color = \"deep blue\"")
+    });
+    tally.check("what_a_script_says_is_in_the_journal_under_its_name", || {
+        let said = ssh.run("sudo journalctl -b -o cat -t nixvm-provision.system-00000006")?;
+        ensure!(said.trim_end() == "said by the script", "{said}");
+        Ok(())
     });
 }
 

@@ -50,6 +50,7 @@ pub fn lima(seed: &Seed) -> String {
         ("NO_CLOUD_INIT", ""),
         ("PASSWORDLESS_SUDO", if seed.passwordless { "1" } else { "" }),
     ]);
+    lines.extend(seed.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let lines = lines.iter().map(|(name, value)| format!("LIMA_CIDATA_{name}={value}\n"));
     lines.collect::<Vec<_>>().concat()
 }

@@ -18,8 +18,18 @@ pub fn user_data(seed: &Seed) -> String {
     parts.push("    shell: /bin/bash\n    sudo: ALL=(ALL) NOPASSWD:ALL\n".to_owned());
     parts.push("    lock_passwd: true\n    ssh-authorized-keys:\n".to_owned());
     parts.extend(seed.keys.iter().map(|key| format!("      - \"{}\"\n", key.trim())));
-    parts.extend([BOOTSTRAP.to_owned(), RESOLVER.to_owned()]);
+    parts.extend([BOOTSTRAP.to_owned(), RESOLVER.to_owned(), boot_commands(seed)]);
     parts.concat()
+}
+
+/// An entry in the place of Lima's own, which must not run, and the scripts, each behind a head that
+/// exports the parameters.
+fn boot_commands(seed: &Seed) -> String {
+    let own = "bootcmd:\n- |\n  ls /sys/class/net; touch /var/tmp/limas-own-entry\n";
+    let params = super::env::params(seed).replace('\n', "\n  ");
+    let head = "- |\n  while read -r line; do [ -n \"$line\" ] && export \"$line\"; done <<'EOF'\n";
+    let scripts = seed.boot.iter().map(|script| format!("{head}  {params}EOF\n  {script}\n"));
+    [own.to_owned()].into_iter().chain(scripts).collect::<Vec<_>>().concat()
 }
 
 fn entry(kind: MountType, Mount { tag, point, access }: &Mount) -> String {
