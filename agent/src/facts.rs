@@ -1,5 +1,7 @@
 //! What is there now. Everything the plan must know about the machine is read here, before it.
 
+pub mod network;
+
 use std::collections::BTreeSet;
 
 use nixvm_system::{Backing, FileError, GuestPath, Mount, System};
@@ -18,6 +20,7 @@ const OWNABLE: &[&str] = &[
     "/etc/localtime",
     "/etc/passwd",
     "/etc/sudoers",
+    "/etc/hosts",
 ];
 
 /// The machine as it is.
@@ -43,6 +46,8 @@ pub struct Facts {
     pub owned_by_nixos: BTreeSet<&'static str>,
     /// Login shells that exist.
     pub shells: BTreeSet<String>,
+    /// Services and files of the network.
+    pub network: network::NetworkFacts,
 }
 
 /// Reads all of it. What cannot be read becomes a finding; what depends on it is then left alone.
@@ -53,7 +58,11 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
     };
     let accounts = accounts(system).map_err(|error| note(with_cause(&error))).ok().flatten();
     let (homes, with_keys) = accounts.as_ref().map(|it| homes(system, it)).unwrap_or_default();
+    let interfaces =
+        interfaces(system).map_err(|error| note(with_cause(&error))).unwrap_or_default();
     let facts = Facts {
+        network: network::read(system, &interfaces),
+        interfaces,
         boot_id: system.boot_id(),
         accounts,
         homes,
@@ -64,9 +73,6 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
             .map_err(|error| note(with_cause(&error)))
             .ok()
             .flatten(),
-        interfaces: interfaces(system)
-            .map_err(|error| note(with_cause(&error)))
-            .unwrap_or_default(),
         sudo_reads_folder: sudo(system)
             .map_err(|error| note(with_cause(&error)))
             .unwrap_or_default(),

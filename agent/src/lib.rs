@@ -17,6 +17,7 @@ pub mod config;
 pub mod facts;
 pub mod ledger;
 pub mod plan;
+pub mod render;
 pub mod report;
 pub mod run;
 pub mod source;

@@ -5,6 +5,7 @@ mod accounts;
 mod lima;
 mod mounts;
 mod network;
+mod resolver;
 
 use nixvm_system::GuestPath;
 use serde::Serialize;
@@ -64,11 +65,13 @@ pub fn plan(
 ) -> Plan {
     let mut draft = Draft { facts, ledger, plan: Plan::default() };
     network::steps(config, &mut draft);
+    resolver::multicast(config, &mut draft);
     hostname(config, &mut draft);
     grow_root(config, &mut draft);
     timezone(config, &mut draft);
     accounts::steps(config, &mut draft);
     mounts::steps(seed, config, &mut draft);
+    resolver::steps(config, &mut draft);
     lima::steps(seed, config, options, &mut draft);
     draft.plan
 }

@@ -1,6 +1,8 @@
 //! Steps: what the agent can do to a machine, as data. A step can be shown, compared and hashed
 //! before anything runs.
 
+pub mod network;
+
 use nixvm_system::{GuestPath, MountSpec, Secret};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -61,13 +63,8 @@ pub enum Action {
         /// The name.
         name: Hostname,
     },
-    /// Writes networkd files into `/run` and renames interfaces.
-    Network {
-        /// File and text.
-        files: Vec<(GuestPath, String)>,
-        /// Interfaces to rename.
-        renames: Vec<Rename>,
-    },
+    /// Writes files for the network service into `/run` and renames interfaces.
+    Network(network::Configuration),
     /// Points `/etc/localtime` at a zone.
     Timezone {
         /// The zone.
@@ -140,6 +137,12 @@ pub enum Action {
     },
     /// Runs a provision script.
     Script(Script),
+    /// Gives a name an address in `/etc/hosts`.
+    Hosts(network::HostsLine),
+    /// Leads packets elsewhere.
+    Redirects(network::Redirects),
+    /// Writes a drop-in of systemd-resolved into `/run`.
+    Resolved(network::Resolved),
 }
 
 /// A provision script with all it needs.

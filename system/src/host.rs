@@ -2,7 +2,10 @@
 
 mod disks;
 mod filesystems;
+mod interfaces;
 mod mounting;
+mod netlink;
+mod nftables;
 mod run;
 
 use std::io;
@@ -13,7 +16,8 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::tree::Tree;
 use crate::{
     Attrs, Backing, Change, Clock, Command, CommandError, Commands, FileError, Files, Finished,
-    GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, ReadAt, Stat, WriteError,
+    GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, Network, NetworkError, ReadAt,
+    Redirect, Stat, WriteError,
 };
 
 /// The machine this program runs on.
@@ -161,5 +165,15 @@ impl Clock for Host {
 
     fn pause(&self, time: Duration) {
         std::thread::sleep(time);
+    }
+}
+
+impl Network for Host {
+    fn rename_interface(&mut self, from: &str, to: &str) -> Result<Change, NetworkError> {
+        interfaces::rename(from, to)
+    }
+
+    fn redirect(&mut self, name: &str, redirects: &[Redirect]) -> Result<Change, NetworkError> {
+        nftables::redirect(name, redirects)
     }
 }

@@ -1,7 +1,7 @@
 //! The border to the operating system.
 //!
-//! Everything nixvm does to a machine passes one of four small traits: [`Files`], [`Commands`],
-//! [`Mounts`] and [`Clock`]. None has a default body, so a double that forgets a method does not
+//! Everything nixvm does to a machine passes one of five small traits: [`Files`], [`Commands`],
+//! [`Mounts`], [`Clock`] and [`Network`]. None has a default body, so a double that forgets a method does not
 //! compile instead of acting on the machine. There are two implementations:
 //!
 //! * [`Host`] acts on the running machine;
@@ -17,6 +17,7 @@ mod files;
 mod growth;
 mod host;
 mod mounts;
+mod network;
 mod path;
 mod scratch;
 mod secret;
@@ -30,11 +31,12 @@ pub use files::{
 pub use growth::{Backing, Partition};
 pub use host::Host;
 pub use mounts::{Mount, MountError, MountSpec, Mounts};
+pub use network::{Network, NetworkError, Redirect, Transport};
 pub use path::{GuestPath, PathError};
 pub use scratch::Scratch;
 pub use secret::Secret;
 
-/// All four borders at once: what a stage of the boot agent works on.
-pub trait System: Files + Commands + Mounts + Clock {}
+/// All borders at once: what a stage of the boot agent works on.
+pub trait System: Files + Commands + Mounts + Clock + Network {}
 
-impl<T: Files + Commands + Mounts + Clock> System for T {}
+impl<T: Files + Commands + Mounts + Clock + Network> System for T {}

@@ -1,6 +1,8 @@
 //! What only Lima's cidata says: `lima.env`, `param.env`, `etc_environment` and the provision
 //! scripts. A seed is Lima's if and only if it has a `lima.env`.
 
+use std::net::Ipv4Addr;
+
 use nixvm_system::{GuestPath, Secret};
 use serde::Serialize;
 
@@ -50,6 +52,14 @@ pub struct Lima {
     pub environment_block: Secret<Vec<u8>>,
     /// Provision scripts, in the order of their numbers.
     pub scripts: Vec<Script>,
+    /// The host's address, which is `host.lima.internal`.
+    pub gateway: Option<Ipv4Addr>,
+    /// Where the guest sends its DNS queries.
+    pub dns: Option<Ipv4Addr>,
+    /// Port of the host's resolver on the gateway, for UDP; 0 is none.
+    pub dns_udp_port: u16,
+    /// The same for TCP.
+    pub dns_tcp_port: u16,
 }
 
 /// A provision script.
@@ -112,6 +122,10 @@ pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
         environment: Secret::new(environment),
         environment_block: Secret::new(block),
         scripts: scripts(seed),
+        gateway: read(&variables, "SLIRP_GATEWAY", "is no IPv4 address", findings),
+        dns: read(&variables, "SLIRP_DNS", "is no IPv4 address", findings),
+        dns_udp_port: read(&variables, "UDP_DNS_LOCAL_PORT", "is no port", findings).unwrap_or(0),
+        dns_tcp_port: read(&variables, "TCP_DNS_LOCAL_PORT", "is no port", findings).unwrap_or(0),
         variables,
     })
 }
@@ -155,14 +169,24 @@ fn value<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
 }
 
 fn number(variables: &Variables, name: &str, findings: &mut Vec<Finding>) -> Option<u32> {
+    read(variables, name, "is no number", findings)
+}
+
+/// A value that is there and is what it should be.
+fn read<T: std::str::FromStr>(
+    variables: &Variables,
+    name: &str,
+    reason: &str,
+    findings: &mut Vec<Finding>,
+) -> Option<T> {
     let text = value(variables, name).filter(|text| !text.is_empty())?;
-    let number = text.parse().ok();
-    if number.is_none() {
-        let mut finding = Finding::error("bad-value", "lima.env", format!("{text:?} is no number"));
+    let value = text.parse().ok();
+    if value.is_none() {
+        let mut finding = Finding::error("bad-value", "lima.env", format!("{text:?} {reason}"));
         finding.key = format!("LIMA_CIDATA_{name}");
         findings.push(finding);
     }
-    number
+    value
 }
 
 fn mount_points(variables: &Variables, findings: &mut Vec<Finding>) -> Vec<GuestPath> {

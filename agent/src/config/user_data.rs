@@ -24,8 +24,10 @@ const FILE: &str = "user-data";
 const KNOWN: &[&str] = &[
     "growpart",
     "hostname",
+    "manage_resolv_conf",
     "mounts",
     "resize_rootfs",
+    "resolv_conf",
     "ssh_authorized_keys",
     "timezone",
     "users",
@@ -45,7 +47,6 @@ const NOT_YET: &[&str] = &[
     "keyboard",
     "locale",
     "manage_etc_hosts",
-    "manage_resolv_conf",
     "ntp",
     "package_reboot_if_required",
     "package_update",
@@ -55,7 +56,6 @@ const NOT_YET: &[&str] = &[
     "phone_home",
     "power_state",
     "preserve_hostname",
-    "resolv_conf",
     "runcmd",
     "snap",
     "ssh_keys",
@@ -69,9 +69,8 @@ const NOT_YET: &[&str] = &[
     "yum_repos",
 ];
 
-/// Keys that Lima always writes and that ask for nothing which the agent does not do otherwise:
-/// the name servers are those of `network-config`.
-const LIMA_DOES_IT: &[&str] = &["bootcmd", "manage_resolv_conf", "resolv_conf", "write_files"];
+/// Keys that Lima always writes and that ask for nothing which the agent does not do otherwise.
+const LIMA_DOES_IT: &[&str] = &["bootcmd", "write_files"];
 
 /// Reads the file into `config`.
 pub fn parse(text: &[u8], config: &mut Config, findings: &mut Vec<Finding>) {
@@ -165,11 +164,25 @@ fn mapping(map: &Map, config: &mut Config, findings: &mut Vec<Finding>) {
     }
     if is_lima {
         lima_only(&mut reader);
+    } else {
+        resolv_conf(&mut reader);
     }
     let keys = users::top_level_keys(&mut reader);
     users::parse(map, config, findings);
     users::give_keys(keys, config);
     mounts::parse(map, config, findings);
+}
+
+/// On a machine with a network service `/etc/resolv.conf` is that service's, and cloud-init leaves it
+/// alone on all but a few distributions. Lima writes the key always, with the name servers that stand
+/// in its `network-config` too.
+fn resolv_conf(reader: &mut Reader<'_, '_>) {
+    if reader.truth("manage_resolv_conf") == Some(true) {
+        let message = "is not done: /etc/resolv.conf belongs to the network service";
+        let finding = Finding::info("resolv-conf-ignored", FILE, message)
+            .hint("give name servers in network-config");
+        reader.note("manage_resolv_conf", finding);
+    }
 }
 
 /// Lima's own entries of `bootcmd` (which renames interfaces) and `write_files` (which starts its

@@ -1,0 +1,199 @@
+//! Who configures the network here, and what it has been told already.
+
+use nixvm_system::{GuestPath, System};
+
+use crate::config::yaml::{self, Node};
+use crate::render::{network_manager, networkd};
+
+/// Largest file that is read, in bytes.
+const LIMIT: u64 = 1 << 20;
+/// Where systemd looks for its units, and for links that say which are wanted.
+const UNITS: &[&str] = &[
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/run/systemd/generator",
+    "/run/systemd/generator.late",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+    "/run/current-system/systemd/lib/systemd/system",
+];
+
+/// What planning must know of the network.
+#[derive(Clone, Debug, Default)]
+pub struct NetworkFacts {
+    /// systemd-networkd.
+    pub networkd: Service,
+    /// NetworkManager.
+    pub network_manager: Service,
+    /// systemd-resolved.
+    pub resolved: Service,
+    /// Interfaces that are devices.
+    pub devices: Vec<Device>,
+    /// Files of ours that are there now.
+    pub ours: Vec<GuestPath>,
+    /// What configures the network without us: the first file that says so.
+    pub others: Option<String>,
+    /// What says that nothing is to be configured.
+    pub disabled_by: Option<String>,
+    /// Whether `/etc/hosts` and `resolved.conf` are links into the Nix store.
+    pub is_nixos: bool,
+}
+
+/// A service of systemd, known by its files: asking takes a process and a running manager.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// There is such a unit.
+    pub is_installed: bool,
+    /// Something wants it started in each boot.
+    pub is_enabled: bool,
+    /// It runs.
+    pub is_running: bool,
+}
+
+/// An interface that is a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Device {
+    /// Name now.
+    pub name: String,
+    /// MAC address, lower case.
+    pub mac: String,
+    /// Driver, if known.
+    pub driver: String,
+    /// Whether it is an Ethernet card, not a wireless one.
+    pub is_ethernet: bool,
+    /// Whether a cable is in; an interface that is down does not know.
+    pub has_carrier: bool,
+}
+
+/// Reads all of it. What cannot be read counts as not there: none of it is written from here.
+pub fn read(system: &dyn System, interfaces: &[(String, String)]) -> NetworkFacts {
+    NetworkFacts {
+        networkd: service(system, "systemd-networkd.service"),
+        network_manager: service(system, "NetworkManager.service"),
+        resolved: service(system, "systemd-resolved.service"),
+        devices: interfaces.iter().map(|(name, mac)| device(system, name, mac)).collect(),
+        ours: ours(system),
+        others: others(system),
+        disabled_by: disabled_by(system),
+        is_nixos: is_dir(system, "/etc/static"),
+    }
+}
+
+fn text(system: &dyn System, path: &str) -> Option<String> {
+    // Absent, unreadable and not of this machine are the same here: no word from this file.
+    let bytes = system.read(&GuestPath::new(path).ok()?, LIMIT).ok()??;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn names(system: &dyn System, folder: &str) -> Vec<String> {
+    let list = GuestPath::new(folder).ok().and_then(|path| system.list(&path).ok()?);
+    list.unwrap_or_default()
+}
+
+fn is_there(system: &dyn System, path: &str) -> bool {
+    GuestPath::new(path).is_ok_and(|path| matches!(system.stat(&path), Ok(Some(_))))
+}
+
+fn is_dir(system: &dyn System, path: &str) -> bool {
+    GuestPath::new(path).is_ok_and(|path| matches!(system.list(&path), Ok(Some(_))))
+}
+
+/// Enabled is what has a link in any folder `*.wants`; masked is a link to `/dev/null`.
+fn service(system: &dyn System, unit: &str) -> Service {
+    let at = |folder: &&&str| is_there(system, &format!("{folder}/{unit}"));
+    let is_masked = ["/etc/systemd/system", "/run/systemd/system"].iter().any(|folder| {
+        let path = GuestPath::new(&format!("{folder}/{unit}"));
+        path.is_ok_and(
+            |path| matches!(system.read_link(&path), Ok(Some(target)) if target == "/dev/null"),
+        )
+    });
+    let is_installed = !is_masked && UNITS.iter().any(|folder| at(&folder));
+    let wants = |folder: &&&str| {
+        let is_wants = |name: &String| name.ends_with(".wants") || name.ends_with(".requires");
+        let mut below = names(system, folder).into_iter().filter(is_wants);
+        below.any(|name| is_there(system, &format!("{folder}/{name}/{unit}")))
+    };
+    Service {
+        is_installed,
+        is_enabled: !is_masked && UNITS.iter().any(|folder| wants(&folder)),
+        // systemd keeps this link while a unit is active.
+        is_running: is_there(system, &format!("/run/systemd/units/invocation:{unit}")),
+    }
+}
+
+fn device(system: &dyn System, name: &str, mac: &str) -> Device {
+    let below = |file: &str| format!("/sys/class/net/{name}/{file}");
+    let driver = GuestPath::new(&below("device/driver"))
+        .ok()
+        .and_then(|path| system.read_link(&path).ok()?)
+        .and_then(|target| Some(target.rsplit('/').next()?.to_owned()));
+    let is_wireless = is_there(system, &below("wireless")) || is_there(system, &below("phy80211"));
+    let kind = text(system, &below("type"));
+    Device {
+        name: name.to_owned(),
+        mac: mac.to_owned(),
+        driver: driver.unwrap_or_default(),
+        // ARPHRD_ETHER.
+        is_ethernet: !is_wireless && kind.is_none_or(|kind| kind.trim() == "1"),
+        has_carrier: text(system, &below("carrier")).is_some_and(|text| text.trim() == "1"),
+    }
+}
+
+fn ours(system: &dyn System) -> Vec<GuestPath> {
+    let mut ours = Vec::new();
+    for (folder, start) in
+        [(networkd::FOLDER, networkd::START), (network_manager::FOLDER, network_manager::START)]
+    {
+        let names = names(system, folder).into_iter().filter(|name| name.starts_with(start));
+        ours.extend(names.filter_map(|name| GuestPath::new(&format!("{folder}/{name}")).ok()));
+    }
+    ours
+}
+
+/// A file of the image's or the administrator's that configures an interface.
+fn others(system: &dyn System) -> Option<String> {
+    let of = |folder: &str, end: &str, but: &str| {
+        let names = names(system, folder).into_iter();
+        let mut names = names.filter(|name| name.ends_with(end) && !name.starts_with(but));
+        names.next().map(|name| format!("{folder}/{name}"))
+    };
+    of("/etc/systemd/network", ".network", "10-nixvm-")
+        .or_else(|| of("/run/systemd/network", ".network", networkd::START))
+        .or_else(|| of("/etc/netplan", ".yaml", "\0"))
+        .or_else(|| of("/etc/NetworkManager/system-connections", ".nmconnection", "\0"))
+        .or_else(|| ifupdown(system))
+}
+
+/// `/etc/network/interfaces` that has more than the loopback interface.
+fn ifupdown(system: &dyn System) -> Option<String> {
+    let main = "/etc/network/interfaces".to_owned();
+    let folder = "/etc/network/interfaces.d";
+    let parts = names(system, folder).into_iter().map(|name| format!("{folder}/{name}"));
+    let has_interface = |path: &String| {
+        let text = text(system, path).unwrap_or_default();
+        text.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some("iface") && words.next().is_some_and(|name| name != "lo")
+        })
+    };
+    std::iter::once(main).chain(parts).find(has_interface)
+}
+
+/// The kernel's command line, or a file of `/etc/cloud`.
+fn disabled_by(system: &dyn System) -> Option<String> {
+    let cmdline = text(system, "/proc/cmdline").unwrap_or_default();
+    if cmdline.split_whitespace().any(|word| word == "network-config=disabled") {
+        return Some("network-config=disabled on the kernel's command line".to_owned());
+    }
+    let folder = "/etc/cloud/cloud.cfg.d";
+    let parts = names(system, folder).into_iter().filter(|name| name.ends_with(".cfg")).rev();
+    let parts = parts.map(|name| format!("{folder}/{name}"));
+    parts.chain(["/etc/cloud/cloud.cfg".to_owned()]).find(|path| {
+        let parsed = text(system, path).and_then(|text| yaml::parse(text.as_bytes()).ok());
+        let config = parsed
+            .as_ref()
+            .and_then(|it| it.root.as_map()?.get("network")?.as_map()?.get("config"));
+        config.and_then(Node::as_str) == Some("disabled")
+    })
+}
