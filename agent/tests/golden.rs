@@ -136,6 +136,22 @@ cases! {
     one_bad_sudo_rule_of_two,
     account_files_that_are_links,
     user_of_the_image_without_shadow_line,
+    network_version_1,
+    network_version_2,
+    network_of_bonds_bridges_and_vlans,
+    network_manager,
+    network_manager_of_bonds_bridges_and_vlans,
+    network_fallback_takes_the_first_card,
+    network_fallback_leaves_it_to_others,
+    network_disabled,
+    network_disabled_by_the_machine,
+    network_with_bad_keys,
+    network_config_that_is_not_yaml_falls_back,
+    network_without_a_service,
+    networkd_that_is_installed_and_not_enabled,
+    networkd_that_runs_already,
+    lima_with_host_resolver,
+    hosts_file_of_nixos,
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub fn render(network: &Network) -> (Vec<File>, Vec<Lost>) {
 fn keyfile(interface: &Interface, ties: &Ties<'_>, lost: &mut Vec<&'static str>) -> Ini {
     let mut ini = Ini::default();
     connection(interface, ties, &mut ini);
-    device(interface, ties, &mut ini);
+    device(interface, ties, &mut ini, lost);
     link(interface, &mut ini);
     // A part of a bond or bridge has no addresses of its own.
     if ties.owner(interface).is_none() {
@@ -83,10 +83,18 @@ fn connection(interface: &Interface, ties: &Ties<'_>, ini: &mut Ini) {
     }
 }
 
-fn device(interface: &Interface, ties: &Ties<'_>, ini: &mut Ini) {
+fn device(interface: &Interface, ties: &Ties<'_>, ini: &mut Ini, lost: &mut Vec<&'static str>) {
     match &interface.kind {
         Kind::Bond(bond) => {
-            settings("bond", &bond.settings, ini);
+            let has_interval = bond.settings.iter().any(|it| it.option.v2 == "arp-interval");
+            // Alone it says nothing, and NetworkManager refuses the whole file for it.
+            let (kept, alone): (Vec<_>, Vec<_>) = bond
+                .settings
+                .iter()
+                .cloned()
+                .partition(|it| has_interval || it.option.v2 != "arp-ip-targets");
+            lost.extend(alone.iter().map(|_| "arp-ip-targets without arp-interval"));
+            settings("bond", &kept, ini);
             let primary = bond.primary.as_ref().and_then(|id| ties.find(id)?.name());
             ini.put_some("bond", "primary", primary.as_ref().map(|name| name.as_str()));
         }

@@ -78,6 +78,8 @@ pub fn routes(key: &str, reader: &mut Reader<'_, '_>) -> Vec<Route> {
         reader.unknown(ROUTE);
         let via = reader.text("via", address);
         let to = target("to", via, reader);
+        // Without its gateway it would be another route.
+        let to = to.filter(|_| via.is_some() || reader.node("via").is_none());
         routes.extend(to.map(|to| Route {
             to,
             via,
@@ -123,6 +125,9 @@ pub fn v1_route(reader: &mut Reader<'_, '_>) -> Option<Route> {
     });
     let metric = reader.text("metric", number);
     let mtu = reader.text("mtu", number);
+    if via.is_none() && reader.node("gateway").is_some() {
+        return None;
+    }
     // Without a destination it is the default route.
     let to = to.or_else(|| via.filter(|_| key.is_none()).map(Cidr::all))?;
     Some(Route { metric, mtu, via, ..default_route(to.address) }).map(|route| Route { to, ..route })
@@ -134,16 +139,25 @@ pub fn rules(reader: &mut Reader<'_, '_>) -> Vec<Rule> {
     reader.each("routing-policy", |reader| {
         reader.unknown(RULE);
         let network = |text: &str| Cidr::target(text);
-        rules.push(Rule {
+        let rule = Rule {
             from: reader.text("from", network),
             to: reader.text("to", network),
             table: reader.text("table", number),
             priority: reader.text("priority", number),
             mark: reader.text("mark", number),
             type_of_service: reader.text("type-of-service", number),
-        });
+        };
+        // A rule that lost a part would be for more packets than it was meant for.
+        let lost = [
+            ("from", rule.from.is_none()),
+            ("to", rule.to.is_none()),
+            ("table", rule.table.is_none()),
+            ("mark", rule.mark.is_none()),
+            ("type-of-service", rule.type_of_service.is_none()),
+        ];
+        let is_whole = !lost.iter().any(|(key, is_lost)| *is_lost && reader.node(key).is_some());
+        rules.extend(Some(rule).filter(|rule| is_whole && *rule != Rule::default()));
     });
-    rules.retain(|rule| *rule != Rule::default());
     rules
 }
 

@@ -22,7 +22,7 @@ pub(super) fn render(ip: &Addressing, ini: &mut Ini, lost: &mut Vec<&'static str
             let are_both_asked = ip.dhcp4 && ip.dhcp6;
             ini.put(section, "may-fail", are_both_asked);
         }
-        lists(family, ip, ini);
+        lists(family, ip, ini, lost);
         for (index, route) in ip.routes.iter().filter(|it| family.is(it.to.address)).enumerate() {
             self::route(section, index + 1, route, ip, ini);
         }
@@ -69,7 +69,8 @@ impl Family {
     }
 }
 
-fn lists(family: Family, ip: &Addressing, ini: &mut Ini) {
+/// A family that is off can have no name servers: NetworkManager refuses the whole file.
+fn lists(family: Family, ip: &Addressing, ini: &mut Ini, lost: &mut Vec<&'static str>) {
     let section = family.section();
     let addresses = ip.addresses.iter().filter(|it| family.is(it.address));
     for (index, address) in addresses.enumerate() {
@@ -77,14 +78,15 @@ fn lists(family: Family, ip: &Addressing, ini: &mut Ini) {
     }
     let servers: String =
         ip.nameservers.iter().filter(|it| family.is(**it)).map(|it| format!("{it};")).collect();
-    if !servers.is_empty() {
-        ini.put(section, "dns", servers);
+    if !matches!(family.method(ip), "auto" | "manual") {
+        if !servers.is_empty() {
+            lost.push("name servers of a family that is not configured");
+        }
+        return;
     }
+    ini.put_some(section, "dns", Some(servers).filter(|it| !it.is_empty()));
     let domains: String = ip.search.iter().map(|it| format!("{};", it.as_str())).collect();
-    let is_used = !matches!(family.method(ip), "disabled" | "ignore");
-    if !domains.is_empty() && is_used {
-        ini.put(section, "dns-search", domains);
-    }
+    ini.put_some(section, "dns-search", Some(domains).filter(|it| !it.is_empty()));
 }
 
 /// `routeN=to,via,metric` and `routeN_options=`.

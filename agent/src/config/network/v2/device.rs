@@ -77,6 +77,15 @@ fn matched(reader: &mut Reader<'_, '_>) -> Match {
                 Err(reason) => reader.bad_at(&key, mark, reason),
             }
         }
+        let lost = [
+            ("macaddress", matched.mac.is_none()),
+            ("name", matched.name.is_none()),
+            ("driver", matched.drivers.is_empty()),
+        ];
+        // What is left of a match would fit more devices: the one called by the key is safer.
+        if lost.iter().any(|(key, is_lost)| *is_lost && reader.node(key).is_some()) {
+            matched = Match::default();
+        }
     });
     matched
 }
