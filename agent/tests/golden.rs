@@ -152,6 +152,8 @@ cases! {
     networkd_that_runs_already,
     lima_with_host_resolver,
     hosts_file_of_nixos,
+    nixos_without_networkd,
+    network_file_that_comes_before_ours,
 }
 
 #[test]

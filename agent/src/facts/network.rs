@@ -16,7 +16,6 @@ const UNITS: &[&str] = &[
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
-    "/run/current-system/systemd/lib/systemd/system",
 ];
 
 /// What planning must know of the network.
@@ -34,6 +33,8 @@ pub struct NetworkFacts {
     pub ours: Vec<GuestPath>,
     /// What configures the network without us: the first file that says so.
     pub others: Option<String>,
+    /// A file for networkd that it reads before ours.
+    pub earlier: Option<String>,
     /// What says that nothing is to be configured.
     pub disabled_by: Option<String>,
     /// Whether `/etc/hosts` and `resolved.conf` are links into the Nix store.
@@ -75,6 +76,7 @@ pub fn read(system: &dyn System, interfaces: &[(String, String)]) -> NetworkFact
         devices: interfaces.iter().map(|(name, mac)| device(system, name, mac)).collect(),
         ours: ours(system),
         others: others(system),
+        earlier: earlier(system),
         disabled_by: disabled_by(system),
         is_nixos: is_dir(system, "/etc/static"),
     }
@@ -163,6 +165,16 @@ fn others(system: &dyn System) -> Option<String> {
         .or_else(|| of("/etc/netplan", ".yaml", "\0"))
         .or_else(|| of("/etc/NetworkManager/system-connections", ".nmconnection", "\0"))
         .or_else(|| ifupdown(system))
+}
+
+/// Of the files that fit an interface networkd takes the first by name, whatever its folder.
+fn earlier(system: &dyn System) -> Option<String> {
+    let of = |folder: &&str| {
+        let is_earlier = |name: &String| name.ends_with(".network") && &**name < networkd::START;
+        let name = names(system, folder).into_iter().find(is_earlier)?;
+        Some(format!("{folder}/{name}"))
+    };
+    ["/etc/systemd/network", networkd::FOLDER].iter().find_map(of)
 }
 
 /// `/etc/network/interfaces` that has more than the loopback interface.

@@ -71,18 +71,17 @@ fn configure(network: &Network, origin: &'static str, config: &Config, draft: &m
     let labels: Vec<&str> = network.interfaces.iter().map(Interface::label).collect();
     let title = format!("configure the network: {}", labels.join(", "));
     let Some(renderer) = renderer(network, facts) else {
-        draft.find(
-            Finding::error(
-                "no-network-service",
-                FILE,
-                "neither systemd-networkd nor NetworkManager is installed: the network cannot be configured",
-            )
-            .hint("install systemd-networkd or NetworkManager in the image"),
-        );
-        let action = Action::Network(Configuration::default());
-        let step = Step { lifetime: Lifetime::Boot, ..step(ID, title, Stage::Local, action) };
-        return draft.skip(step, "there is no service that could");
+        return without_service(title, draft);
     };
+    if let (Renderer::Networkd, Some(path)) = (renderer, &facts.earlier) {
+        let text = format!(
+            "{path} is read before nixvm-agent's files: of two that fit an interface, it wins"
+        );
+        draft.find(
+            Finding::warning("network-shadowed", FILE, text)
+                .hint("remove it, or give it a later name"),
+        );
+    }
     let files = files(network, renderer, config, draft);
     let is_wanted = |path: &_| files.iter().any(|(wanted, _, _)| wanted == path);
     let stale = draft.facts.network.ours.iter().filter(|path| !is_wanted(path)).cloned().collect();
@@ -92,6 +91,21 @@ fn configure(network: &Network, origin: &'static str, config: &Config, draft: &m
         told_to_start(draft);
     }
     add(title, origin, Configuration { files, stale, renames, tell }, draft);
+}
+
+/// On NixOS without networkd scripts of its own give each interface a lease.
+fn without_service(title: String, draft: &mut Draft<'_>) {
+    let action = Action::Network(Configuration::default());
+    let step = Step { lifetime: Lifetime::Boot, ..step(ID, title, Stage::Local, action) };
+    if draft.facts.network.is_nixos {
+        return draft.skip(step, "owned by NixOS: set networking.useNetworkd");
+    }
+    let text = "neither systemd-networkd nor NetworkManager is installed: the network cannot be configured";
+    draft.find(
+        Finding::error("no-network-service", FILE, text)
+            .hint("install systemd-networkd or NetworkManager in the image"),
+    );
+    draft.skip(step, "there is no service that could");
 }
 
 fn add(title: String, origin: &str, configuration: Configuration, draft: &mut Draft<'_>) {

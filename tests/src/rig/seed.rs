@@ -41,6 +41,8 @@ pub struct Seed {
     pub vsock_port: u32,
     /// Name of the guest agent's virtio-serial port; empty: there is none.
     pub virtio_port: String,
+    /// Ports of the host's resolver for UDP and TCP; 0: there is none.
+    pub dns_ports: (u16, u16),
     /// Further files of the medium: path and content, replacing what would be there.
     pub files: Vec<(String, String)>,
 }
@@ -101,6 +103,7 @@ impl Default for Seed {
             params: Vec::new(),
             vsock_port: 0,
             virtio_port: String::new(),
+            dns_ports: (0, 0),
             files: Vec::new(),
         }
     }
