@@ -1,7 +1,11 @@
 //! Names of interfaces and redirects, on a real kernel: this very program runs again in a network
 //! namespace of its own. Needs root and `ip`; without them the cases are skipped by name.
 
-#![allow(clippy::unwrap_used, reason = "a test tells by a panic what went wrong")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test tells by a panic what went wrong"
+)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddrV4, TcpListener, TcpStream, UdpSocket};

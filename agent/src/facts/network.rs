@@ -97,6 +97,11 @@ fn is_there(system: &dyn System, path: &str) -> bool {
     GuestPath::new(path).is_ok_and(|path| matches!(system.stat(&path), Ok(Some(_))))
 }
 
+/// Whether a file name has this ending, as systemd compares it.
+fn has_end(name: &str, end: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, own)| own == end)
+}
+
 fn is_dir(system: &dyn System, path: &str) -> bool {
     GuestPath::new(path).is_ok_and(|path| matches!(system.list(&path), Ok(Some(_))))
 }
@@ -112,7 +117,7 @@ fn service(system: &dyn System, unit: &str) -> Service {
     });
     let is_installed = !is_masked && UNITS.iter().any(|folder| at(&folder));
     let wants = |folder: &&&str| {
-        let is_wants = |name: &String| name.ends_with(".wants") || name.ends_with(".requires");
+        let is_wants = |name: &String| has_end(name, "wants") || has_end(name, "requires");
         let mut below = names(system, folder).into_iter().filter(is_wants);
         below.any(|name| is_there(system, &format!("{folder}/{name}/{unit}")))
     };
@@ -170,7 +175,7 @@ fn others(system: &dyn System) -> Option<String> {
 /// Of the files that fit an interface networkd takes the first by name, whatever its folder.
 fn earlier(system: &dyn System) -> Option<String> {
     let of = |folder: &&str| {
-        let is_earlier = |name: &String| name.ends_with(".network") && &**name < networkd::START;
+        let is_earlier = |name: &String| has_end(name, "network") && &**name < networkd::START;
         let name = names(system, folder).into_iter().find(is_earlier)?;
         Some(format!("{folder}/{name}"))
     };
@@ -199,7 +204,7 @@ fn disabled_by(system: &dyn System) -> Option<String> {
         return Some("network-config=disabled on the kernel's command line".to_owned());
     }
     let folder = "/etc/cloud/cloud.cfg.d";
-    let parts = names(system, folder).into_iter().filter(|name| name.ends_with(".cfg")).rev();
+    let parts = names(system, folder).into_iter().filter(|name| has_end(name, "cfg")).rev();
     let parts = parts.map(|name| format!("{folder}/{name}"));
     parts.chain(["/etc/cloud/cloud.cfg".to_owned()]).find(|path| {
         let parsed = text(system, path).and_then(|text| yaml::parse(text.as_bytes()).ok());

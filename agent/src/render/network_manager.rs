@@ -96,7 +96,7 @@ fn device(interface: &Interface, ties: &Ties<'_>, ini: &mut Ini, lost: &mut Vec<
             lost.extend(alone.iter().map(|_| "arp-ip-targets without arp-interval"));
             settings("bond", &kept, ini);
             let primary = bond.primary.as_ref().and_then(|id| ties.find(id)?.name());
-            ini.put_some("bond", "primary", primary.as_ref().map(|name| name.as_str()));
+            ini.put_some("bond", "primary", primary.as_ref());
         }
         Kind::Bridge(bridge) => settings("bridge", &bridge.settings, ini),
         Kind::Vlan { number, link } => {

@@ -57,8 +57,8 @@ fn link(interface: &Interface) -> Ini {
         return ini;
     }
     let matched = &interface.matched;
-    ini.put_some("Match", "PermanentMACAddress", matched.mac.as_ref().map(|mac| mac.as_str()));
-    ini.put_some("Match", "OriginalName", matched.name.as_ref().map(|name| name.as_str()));
+    ini.put_some("Match", "PermanentMACAddress", matched.mac.as_ref());
+    ini.put_some("Match", "OriginalName", matched.name.as_ref());
     network::drivers(interface, &mut ini);
     if ini.is_empty() {
         ini.put("Match", "OriginalName", interface.id.as_str());
@@ -85,7 +85,7 @@ fn netdev(interface: &Interface) -> Ini {
     ini.put("NetDev", "Name", interface.id.as_str());
     ini.put("NetDev", "Kind", kind);
     ini.put_some("NetDev", "MTUBytes", interface.mtu);
-    ini.put_some("NetDev", "MACAddress", interface.mac.as_ref().map(|mac| mac.as_str()));
+    ini.put_some("NetDev", "MACAddress", interface.mac.as_ref());
     if let Kind::Vlan { number, .. } = &interface.kind {
         ini.put("VLAN", "Id", number);
     }

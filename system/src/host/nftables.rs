@@ -12,7 +12,7 @@
 //! ```
 //!
 //! A rule is a list of expressions that work on registers: load, compare, and at the end translate.
-//! Numbers are those of linux/netfilter/nf_tables.h.
+//! Numbers are those of `linux/netfilter/nf_tables.h`.
 
 use std::io;
 
@@ -61,21 +61,22 @@ fn fault(name: &str, source: io::Error) -> NetworkError {
 fn table(name: &str, redirects: &[Redirect]) -> Batch {
     let mut batch = Batch::default();
     batch.add(BATCH_BEGIN, 0, &head(0, SUBSYSTEM));
+    // Each message names the table first.
     let mut add = |kind, flags, parts: &[Vec<u8>]| {
-        batch.add(kind, flags | ACK, &[head(IPV4, 0), parts.concat()].concat());
+        let body = [head(IPV4, 0), text(1, name), parts.concat()].concat();
+        batch.add(kind, flags | ACK, &body);
     };
-    let table = text(1, name);
     // Made first, so that there is always one to remove.
-    add(NEW_TABLE, CREATE, &[table.clone()]);
-    add(DELETE_TABLE, 0, &[table.clone()]);
+    add(NEW_TABLE, CREATE, &[]);
+    add(DELETE_TABLE, 0, &[]);
     if !redirects.is_empty() {
-        add(NEW_TABLE, CREATE, &[table.clone()]);
+        add(NEW_TABLE, CREATE, &[]);
         for (chain, hook) in [("prerouting", PREROUTING), ("output", OUTPUT)] {
             let hook = nest(4, &[number(1, hook), attribute(2, &DSTNAT.to_be_bytes())]);
-            add(NEW_CHAIN, CREATE, &[table.clone(), text(3, chain), hook, text(7, "nat")]);
+            add(NEW_CHAIN, CREATE, &[text(3, chain), hook, text(7, "nat")]);
             for redirect in redirects {
                 let rule = nest(4, &expressions(redirect));
-                add(NEW_RULE, CREATE | APPEND, &[table.clone(), text(2, chain), rule]);
+                add(NEW_RULE, CREATE | APPEND, &[text(2, chain), rule]);
             }
         }
     }

@@ -25,9 +25,10 @@ pub(super) fn run(input: &Value) -> anyhow::Result<Value> {
         .map(|it| (it.id.as_str().to_owned(), it.label().to_owned()))
         .collect();
     let files = networkd::render(&network, networkd::Extras::default());
-    let files = files.into_iter().filter(|(name, _)| !name.ends_with(".link"));
-    let files = files.filter_map(|(name, text)| {
+    let files = files.into_iter().filter_map(|(name, text)| {
         let (id, end) = name.strip_prefix(networkd::START)?.rsplit_once('.')?;
+        // The reference renames devices by itself.
+        let names = Some(&names).filter(|_| end != "link")?;
         Some((format!("10-cloud-init-{}.{end}", names.get(id)?), Value::String(text)))
     });
     let networkd: Map<String, Value> = files.collect();

@@ -130,7 +130,7 @@ pub fn v1_route(reader: &mut Reader<'_, '_>) -> Option<Route> {
     }
     // Without a destination it is the default route.
     let to = to.or_else(|| via.filter(|_| key.is_none()).map(Cidr::all))?;
-    Some(Route { metric, mtu, via, ..default_route(to.address) }).map(|route| Route { to, ..route })
+    Some(Route { to, via, metric, mtu, ..default_route(to.address) })
 }
 
 /// `routing-policy`.

@@ -162,7 +162,7 @@ pub struct Addressing {
 pub struct LinkLocal {
     /// 169.254.0.0/16.
     pub ipv4: bool,
-    /// fe80::/64.
+    /// `fe80::/64`.
     pub ipv6: bool,
 }
 

@@ -1,4 +1,4 @@
-use super::model::{Activation, LinkLocal};
+use super::model::{Activation, LinkLocal, Match};
 use super::*;
 
 fn read(text: &str) -> (Network, Vec<String>) {
@@ -114,7 +114,7 @@ fn what_lost_a_part_does_not_reach_further() {
         "version: 2\nethernets:\n  e0:\n    match: {name: 'en*', macaddress: x}\n    routes: [{to: 10.0.0.0/8, via: x}, {to: 10.1.0.0/16, scope: link}]\n    routing-policy: [{from: x, table: 7}, {from: 10.0.0.0/8, table: 7}, {}]\n",
     );
     let e0 = &network.interfaces[0];
-    assert_eq!(e0.matched, Default::default());
+    assert_eq!(e0.matched, Match::default());
     assert_eq!((e0.ip.routes.len(), e0.ip.rules.len()), (1, 1));
     assert_eq!(findings.len(), 3, "{findings:#?}");
 }

@@ -191,6 +191,19 @@ pub fn prefix(address: IpAddr, text: &str) -> Option<u8> {
     (bits == ones && length <= most).then_some(length)
 }
 
+/// Each is shown as the text that it was checked from.
+macro_rules! shown {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+shown!(InterfaceName, Id, Mac, Word, Domain);
+
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)

@@ -57,7 +57,7 @@ fn renderer(text: &str) -> Result<Renderer, &'static str> {
     }
 }
 
-/// A wireless network needs wpa_supplicant and a password on disk; a virtual machine has none.
+/// A wireless network needs `wpa_supplicant` and a password on disk; a virtual machine has none.
 fn refuse_wifi(reader: &mut Reader<'_, '_>) {
     if reader.node("wifis").is_some_and(|node| node.as_map().is_none_or(|map| !map.is_empty())) {
         let finding =

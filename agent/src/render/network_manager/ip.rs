@@ -167,6 +167,6 @@ fn overrides(
     if overrides.domains_route {
         lost.push("use-domains: route");
     }
-    ini.put_some(section, "dhcp-hostname", overrides.hostname.as_ref().map(|it| it.as_str()));
+    ini.put_some(section, "dhcp-hostname", overrides.hostname.as_ref());
     ini.put_some(section, "route-metric", overrides.route_metric);
 }

@@ -6,6 +6,7 @@ use super::Extras;
 use crate::config::network::model::{
     Activation, Addressing, Interface, Kind, LinkLocal, Overrides, Route, Rule,
 };
+use crate::config::network::types::{Domain, Word};
 
 pub(super) fn render(interface: &Interface, ties: &Ties<'_>, extras: Extras) -> Ini {
     let mut ini = Ini::default();
@@ -45,7 +46,7 @@ fn matched(interface: &Interface, ini: &mut Ini) {
 }
 
 pub(super) fn drivers(interface: &Interface, ini: &mut Ini) {
-    let drivers: Vec<_> = interface.matched.drivers.iter().map(|it| it.as_str()).collect();
+    let drivers: Vec<_> = interface.matched.drivers.iter().map(Word::as_str).collect();
     if !drivers.is_empty() {
         ini.put("Match", "Driver", drivers.join(" "));
     }
@@ -54,7 +55,7 @@ pub(super) fn drivers(interface: &Interface, ini: &mut Ini) {
 fn link(interface: &Interface, ini: &mut Ini) {
     ini.put_some("Link", "MTUBytes", interface.mtu.filter(|_| !interface.is_virtual()));
     let mac = interface.mac.as_ref().filter(|_| !interface.is_virtual());
-    ini.put_some("Link", "MACAddress", mac.map(|mac| mac.as_str()));
+    ini.put_some("Link", "MACAddress", mac);
     if interface.optional || interface.activation.is_some() {
         ini.put("Link", "RequiredForOnline", "no");
     }
@@ -86,7 +87,7 @@ fn network(interface: &Interface, ties: &Ties<'_>, extras: Extras, ini: &mut Ini
     for server in &ip.nameservers {
         ini.put("Network", "DNS", server);
     }
-    let domains: Vec<_> = ip.search.iter().map(|domain| domain.as_str()).collect();
+    let domains: Vec<_> = ip.search.iter().map(Domain::as_str).collect();
     if !domains.is_empty() {
         ini.put("Network", "Domains", domains.join(" "));
     }
@@ -163,7 +164,7 @@ fn dhcp(ip: &Addressing, ini: &mut Ini) {
     }
 }
 
-/// What networkd knows of DHCPv6 is less than of DHCPv4.
+/// What networkd knows of `DHCPv6` is less than of `DHCPv4`.
 fn overrides(section: &'static str, overrides: &Overrides, ini: &mut Ini) {
     for (key, value) in &overrides.switches {
         let name = match *key {
@@ -181,5 +182,5 @@ fn overrides(section: &'static str, overrides: &Overrides, ini: &mut Ini) {
     if overrides.domains_route {
         ini.put(section, "UseDomains", "route");
     }
-    ini.put_some(section, "Hostname", overrides.hostname.as_ref().map(|name| name.as_str()));
+    ini.put_some(section, "Hostname", overrides.hostname.as_ref());
 }
