@@ -1,8 +1,9 @@
 //! Who configures the network here, and what it has been told already.
 
+mod others;
+
 use nixvm_system::{GuestPath, System};
 
-use crate::config::yaml::{self, Node};
 use crate::render::{network_manager, networkd};
 
 /// Largest file that is read, in bytes.
@@ -75,9 +76,9 @@ pub fn read(system: &dyn System, interfaces: &[(String, String)]) -> NetworkFact
         resolved: service(system, "systemd-resolved.service"),
         devices: interfaces.iter().map(|(name, mac)| device(system, name, mac)).collect(),
         ours: ours(system),
-        others: others(system),
-        earlier: earlier(system),
-        disabled_by: disabled_by(system),
+        others: others::others(system),
+        earlier: others::earlier(system),
+        disabled_by: others::disabled_by(system),
         is_nixos: is_dir(system, "/etc/static"),
     }
 }
@@ -156,61 +157,4 @@ fn ours(system: &dyn System) -> Vec<GuestPath> {
         ours.extend(names.filter_map(|name| GuestPath::new(&format!("{folder}/{name}")).ok()));
     }
     ours
-}
-
-/// A file of the image's or the administrator's that configures an interface.
-fn others(system: &dyn System) -> Option<String> {
-    let of = |folder: &str, end: &str, but: &str| {
-        let names = names(system, folder).into_iter();
-        let mut names = names.filter(|name| name.ends_with(end) && !name.starts_with(but));
-        names.next().map(|name| format!("{folder}/{name}"))
-    };
-    of("/etc/systemd/network", ".network", "10-nixvm-")
-        .or_else(|| of("/run/systemd/network", ".network", networkd::START))
-        .or_else(|| of("/etc/netplan", ".yaml", "\0"))
-        .or_else(|| of("/etc/NetworkManager/system-connections", ".nmconnection", "\0"))
-        .or_else(|| ifupdown(system))
-}
-
-/// Of the files that fit an interface networkd takes the first by name, whatever its folder.
-fn earlier(system: &dyn System) -> Option<String> {
-    let of = |folder: &&str| {
-        let is_earlier = |name: &String| has_end(name, "network") && &**name < networkd::START;
-        let name = names(system, folder).into_iter().find(is_earlier)?;
-        Some(format!("{folder}/{name}"))
-    };
-    ["/etc/systemd/network", networkd::FOLDER].iter().find_map(of)
-}
-
-/// `/etc/network/interfaces` that has more than the loopback interface.
-fn ifupdown(system: &dyn System) -> Option<String> {
-    let main = "/etc/network/interfaces".to_owned();
-    let folder = "/etc/network/interfaces.d";
-    let parts = names(system, folder).into_iter().map(|name| format!("{folder}/{name}"));
-    let has_interface = |path: &String| {
-        let text = text(system, path).unwrap_or_default();
-        text.lines().any(|line| {
-            let mut words = line.split_whitespace();
-            words.next() == Some("iface") && words.next().is_some_and(|name| name != "lo")
-        })
-    };
-    std::iter::once(main).chain(parts).find(has_interface)
-}
-
-/// The kernel's command line, or a file of `/etc/cloud`.
-fn disabled_by(system: &dyn System) -> Option<String> {
-    let cmdline = text(system, "/proc/cmdline").unwrap_or_default();
-    if cmdline.split_whitespace().any(|word| word == "network-config=disabled") {
-        return Some("network-config=disabled on the kernel's command line".to_owned());
-    }
-    let folder = "/etc/cloud/cloud.cfg.d";
-    let parts = names(system, folder).into_iter().filter(|name| has_end(name, "cfg")).rev();
-    let parts = parts.map(|name| format!("{folder}/{name}"));
-    parts.chain(["/etc/cloud/cloud.cfg".to_owned()]).find(|path| {
-        let parsed = text(system, path).and_then(|text| yaml::parse(text.as_bytes()).ok());
-        let config = parsed
-            .as_ref()
-            .and_then(|it| it.root.as_map()?.get("network")?.as_map()?.get("config"));
-        config.and_then(Node::as_str) == Some("disabled")
-    })
 }

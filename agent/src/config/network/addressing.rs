@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use super::model::{Overrides, Route, Rule};
 use super::types::{Cidr, Domain, Word};
 use crate::config::reader::Reader;
+use crate::config::yaml::Mark;
 
-/// Switches of `dhcp4-overrides`, and whether networkd and NetworkManager know them.
+/// Switches of `dhcp4-overrides`.
 pub const SWITCHES: &[&str] = &[
     "send-hostname",
     "use-dns",
@@ -36,11 +37,33 @@ pub fn list<T>(
     reader: &mut Reader<'_, '_>,
     check: impl Fn(&str) -> Result<T, &'static str>,
 ) -> Vec<T> {
+    let pieces = reader.texts(key);
+    each(pieces.iter().map(|(key, mark, text)| (key, *mark, text.as_str())), reader, check)
+}
+
+/// The same for a list that may also be one text with blanks between.
+pub fn words<T>(
+    key: &str,
+    reader: &mut Reader<'_, '_>,
+    check: impl Fn(&str) -> Result<T, &'static str>,
+) -> Vec<T> {
+    let pieces = reader.texts(key);
+    let words = pieces.iter().flat_map(|(key, mark, text)| {
+        text.split_ascii_whitespace().map(move |word| (key, *mark, word))
+    });
+    each(words, reader, check)
+}
+
+fn each<'a, T>(
+    pieces: impl Iterator<Item = (&'a String, Mark, &'a str)>,
+    reader: &mut Reader<'_, '_>,
+    check: impl Fn(&str) -> Result<T, &'static str>,
+) -> Vec<T> {
     let mut values = Vec::new();
-    for (key, mark, text) in reader.texts(key) {
-        match check(&text) {
+    for (key, mark, text) in pieces {
+        match check(text) {
             Ok(value) => values.push(value),
-            Err(reason) => reader.bad_at(&key, mark, &format!("{text:?} {reason}")),
+            Err(reason) => reader.bad_at(key, mark, &format!("{text:?} {reason}")),
         }
     }
     values

@@ -121,6 +121,12 @@ pub static BRIDGE: &[Tunable] = &[
     row("stp", "stp", "stp", "STP", Form::Truth),
 ];
 
+/// 802.1Q has 12 bits, and 4095 is reserved.
+pub fn vlan_number(text: &str) -> Result<u16, &'static str> {
+    let reason = "is no number of a VLAN, 0 to 4094";
+    text.parse().ok().filter(|number| *number <= 4094).ok_or(reason)
+}
+
 impl Form {
     /// Checks the text of a scalar.
     pub fn check(self, text: &str) -> Result<String, &'static str> {

@@ -1,10 +1,10 @@
 //! Version 2 of `network-config`: netplan's form, a mapping of interfaces for each kind.
 
 mod device;
+mod group;
 
 use super::device_list::DeviceList;
-use super::model::{Bond, Bridge, Interface, Kind, Network, Renderer};
-use super::options::{BOND, BRIDGE, Setting, Tunable};
+use super::model::{Interface, Kind, Network, Renderer};
 use super::types::{Id, InterfaceName};
 use super::{FILE, bad};
 use crate::config::finding::Finding;
@@ -22,8 +22,6 @@ const TOP: &[&str] = &[
     "vlans",
     "wifis",
 ];
-const BOND_ONLY: &[&str] = &["primary"];
-const BRIDGE_ONLY: &[&str] = &["path-cost", "port-priority"];
 
 /// Reads the mapping below `network`.
 pub(super) fn parse(map: &Map, findings: &mut Vec<Finding>) -> Network {
@@ -104,91 +102,10 @@ fn empty_or_map(node: &Node) -> Option<&Map> {
 fn device(section: &str, id: Id, reader: &mut Reader<'_, '_>) -> Option<Interface> {
     let kind = match section {
         "ethernets" => Kind::Ethernet,
-        "bonds" => Kind::Bond(bond(reader)),
-        "bridges" => Kind::Bridge(bridge(reader)),
-        _ => vlan(reader)?,
+        "bonds" => Kind::Bond(group::bond(reader)),
+        "bridges" => Kind::Bridge(group::bridge(reader)),
+        _ => group::vlan(reader)?,
     };
     let interface = device::read(id, kind, reader);
     Some(interface)
-}
-
-fn members(reader: &mut Reader<'_, '_>) -> Vec<Id> {
-    let mut members = Vec::new();
-    for (key, mark, text) in reader.texts("interfaces") {
-        match Id::new(&text) {
-            Ok(id) => members.push(id),
-            Err(reason) => reader.bad_at(&key, mark, reason),
-        }
-    }
-    members
-}
-
-fn bond(reader: &mut Reader<'_, '_>) -> Bond {
-    let mut bond = Bond { members: members(reader), ..Bond::default() };
-    reader.nested("parameters", &known(BOND, BOND_ONLY), |reader| {
-        bond.settings = settings(BOND, reader);
-        bond.primary = reader.text("primary", Id::new);
-    });
-    bond
-}
-
-fn bridge(reader: &mut Reader<'_, '_>) -> Bridge {
-    let mut bridge = Bridge { members: members(reader), ..Bridge::default() };
-    reader.nested("parameters", &known(BRIDGE, BRIDGE_ONLY), |reader| {
-        bridge.settings = settings(BRIDGE, reader);
-        bridge.costs = of_members("path-cost", reader);
-        bridge.priorities = of_members("port-priority", reader);
-    });
-    bridge
-}
-
-fn known(table: &'static [Tunable], others: &[&'static str]) -> Vec<&'static str> {
-    table.iter().map(|row| row.v2).chain(others.iter().copied()).collect()
-}
-
-fn settings(table: &'static [Tunable], reader: &mut Reader<'_, '_>) -> Vec<Setting> {
-    let mut settings: Vec<Setting> = Vec::new();
-    for option in table {
-        let list = reader.node(option.v2).is_some_and(|node| node.as_seq().is_some());
-        let value = if list {
-            let texts: Vec<_> = reader.texts(option.v2).into_iter().map(|(_, _, it)| it).collect();
-            let checked = option.form.check(&texts.join(","));
-            let mark = reader.mark(option.v2);
-            checked.map_err(|reason| reader.bad(option.v2, mark, reason)).ok()
-        } else {
-            reader.text(option.v2, |text| option.form.check(text))
-        };
-        settings.extend(value.map(|value| Setting { option, value }));
-    }
-    settings
-}
-
-/// `path-cost: {eth0: 50}`.
-fn of_members(key: &str, reader: &mut Reader<'_, '_>) -> Vec<(Id, u32)> {
-    let mut values = Vec::new();
-    let Some(map) = reader.node(key).and_then(Node::as_map) else { return values };
-    reader.inside(key, map, |reader| {
-        for name in reader.keys() {
-            let number = reader.text(&name, |text| text.parse().map_err(|_| "is no number"));
-            values.extend(Id::new(&name).ok().zip(number));
-        }
-    });
-    values
-}
-
-fn vlan(reader: &mut Reader<'_, '_>) -> Option<Kind> {
-    let number = reader.text("id", vlan_number);
-    let link = reader.text("link", Id::new);
-    for key in ["id", "link"] {
-        if reader.node(key).is_none() {
-            reader.missing(key, "is missing; the VLAN is left out");
-        }
-    }
-    Some(Kind::Vlan { number: number?, link: link? })
-}
-
-/// 802.1Q has 12 bits, and 4095 is reserved.
-pub(super) fn vlan_number(text: &str) -> Result<u16, &'static str> {
-    let reason = "is no number of a VLAN, 0 to 4094";
-    text.parse().ok().filter(|number| *number <= 4094).ok_or(reason)
 }

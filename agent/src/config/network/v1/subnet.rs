@@ -81,27 +81,10 @@ fn address(reader: &mut Reader<'_, '_>) -> Option<Cidr> {
 
 /// Name servers: a list, or one text with blanks between.
 pub(super) fn servers(key: &str, reader: &mut Reader<'_, '_>) -> Vec<IpAddr> {
-    words(key, reader, |text| text.parse().map_err(|_| "is no IP address"))
+    addressing::words(key, reader, |text| text.parse().map_err(|_| "is no IP address"))
 }
 
 /// Domains: a list, or one text with blanks between.
 pub(super) fn domains(key: &str, reader: &mut Reader<'_, '_>) -> Vec<Domain> {
-    words(key, reader, Domain::new)
-}
-
-fn words<T>(
-    key: &str,
-    reader: &mut Reader<'_, '_>,
-    check: impl Fn(&str) -> Result<T, &'static str>,
-) -> Vec<T> {
-    let mut values = Vec::new();
-    for (key, mark, text) in reader.texts(key) {
-        for word in text.split_ascii_whitespace() {
-            match check(word) {
-                Ok(value) => values.push(value),
-                Err(reason) => reader.bad_at(&key, mark, &format!("{word:?} {reason}")),
-            }
-        }
-    }
-    values
+    addressing::words(key, reader, Domain::new)
 }
