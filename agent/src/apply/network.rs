@@ -71,13 +71,24 @@ fn tell(system: &mut dyn System, tell: Tell, change: Change) -> Result<(), Fault
                 "systemd-networkd-wait-online.service",
             ],
         ),
-        (Tell::ReloadNetworkd, Change::Changed) => ("networkctl", &["reload"]),
-        (Tell::ReloadNetworkManager, Change::Changed) => ("nmcli", &["connection", "reload"]),
         (Tell::Nothing, _) | (_, Change::Unchanged) => return Ok(()),
+        (Tell::ReloadNetworkd, _) if has_bus(system)? => ("networkctl", &["reload"]),
+        (Tell::ReloadNetworkManager, _) if has_bus(system)? => ("nmcli", &["connection", "reload"]),
+        (Tell::ReloadNetworkd, _) => {
+            ("systemctl", &["--no-block", "try-restart", "systemd-networkd.service"])
+        }
+        (Tell::ReloadNetworkManager, _) => {
+            ("systemctl", &["--no-block", "try-restart", "NetworkManager.service"])
+        }
     };
     run(system, program, args).map_err(|fault| {
         fault.hint("the files are written: restart the network service, or the machine")
     })
+}
+
+/// Early in the boot there is no bus yet, over which a running service could be asked.
+fn has_bus(system: &dyn System) -> Result<bool, Fault> {
+    Ok(system.stat(&GuestPath::new("/run/dbus/system_bus_socket")?)?.is_some())
 }
 
 fn run(system: &mut dyn System, program: &str, args: &[&str]) -> Result<(), Fault> {
