@@ -38,8 +38,6 @@ pub struct Facts {
     pub homes: BTreeSet<String>,
     /// Users that have an `authorized_keys`.
     pub with_keys: BTreeSet<String>,
-    /// Network interfaces that are devices: name and MAC address.
-    pub interfaces: Vec<(String, String)>,
     /// Whether `/etc/sudoers` reads `/etc/sudoers.d`. `None`: there is no sudo.
     pub sudo_reads_folder: Option<bool>,
     /// Files that are links into the Nix store: theirs, not ours, to change.
@@ -62,7 +60,6 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
         interfaces(system).map_err(|error| note(with_cause(&error))).unwrap_or_default();
     let facts = Facts {
         network: network::read(system, &interfaces),
-        interfaces,
         boot_id: system.boot_id(),
         accounts,
         homes,
