@@ -4,6 +4,7 @@ mod accounts;
 mod disks;
 mod address;
 mod files;
+mod hosts;
 mod mounts;
 mod network;
 mod owner;
@@ -109,6 +110,12 @@ impl From<nixvm_system::MountError> for Fault {
     }
 }
 
+impl From<nixvm_system::NetworkError> for Fault {
+    fn from(error: nixvm_system::NetworkError) -> Self {
+        Self::new(error.code(), with_cause(&error))
+    }
+}
+
 impl From<nixvm_system::PathError> for Fault {
     fn from(error: nixvm_system::PathError) -> Self {
         Self::new("bad-path", error.to_string())
@@ -177,7 +184,7 @@ fn one(planned: &Planned, failed: &[String], system: &mut dyn System) -> StepRes
 fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
     match action {
         Action::Hostname { name } => network::hostname(system, name.as_str()),
-        Action::Network { files, renames } => network::configure(system, files, renames),
+        Action::Network(configuration) => network::configure(system, configuration),
         Action::Timezone { zone } => timezone(system, zone.as_str()),
         Action::GrowRoot => mounts::grow_root(system),
         Action::Account { .. } => accounts::account(system, action),
@@ -211,6 +218,9 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
         Action::Packages(step) => packages::manage(system, step),
         Action::Containerd(step) => packages::containerd(system, step),
         Action::Reboot => packages::reboot(system),
+        Action::Hosts(line) => hosts::write(system, line),
+        Action::Redirects(table) => Ok(system.redirect(table.table, &table.redirects)?),
+        Action::Resolved(drop_in) => network::resolved(system, drop_in),
     }
 }
 

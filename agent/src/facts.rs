@@ -4,6 +4,7 @@ pub mod disks;
 pub mod platform;
 pub mod rootless;
 pub mod provision;
+pub mod network;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -28,6 +29,7 @@ const OWNABLE: &[&str] = &[
     "/etc/sudoers",
     "/etc/subuid",
     "/etc/subgid",
+    "/etc/hosts",
 ];
 
 /// The machine as it is.
@@ -45,8 +47,6 @@ pub struct Facts {
     pub homes: BTreeSet<String>,
     /// Users that have an `authorized_keys`.
     pub with_keys: BTreeSet<String>,
-    /// Network interfaces that are devices: name and MAC address.
-    pub interfaces: Vec<(String, String)>,
     /// Whether `/etc/sudoers` reads `/etc/sudoers.d`. `None`: there is no sudo.
     pub sudo_reads_folder: Option<bool>,
     /// Files that are links into the Nix store: theirs, not ours, to change.
@@ -88,6 +88,8 @@ impl Facts {
     pub sysctls: BTreeSet<&'static str>,
     /// What provisioning meets.
     pub provision: provision::Provision,
+    /// Services and files of the network.
+    pub network: network::NetworkFacts,
 }
 
 /// Reads all of it. What cannot be read becomes a finding; what depends on it is then left alone.
@@ -99,7 +101,10 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
     let accounts = accounts(system).map_err(|error| note(with_cause(&error))).ok().flatten();
     let (homes, with_keys) = accounts.as_ref().map(|it| homes(system, it)).unwrap_or_default();
     let subordinate = accounts.as_ref().map(|it| rootless::subordinate(system, it));
+    let interfaces =
+        interfaces(system).map_err(|error| note(with_cause(&error))).unwrap_or_default();
     let facts = Facts {
+        network: network::read(system, &interfaces),
         boot_id: system.boot_id(),
         accounts,
         homes,
@@ -110,9 +115,6 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
             .map_err(|error| note(with_cause(&error)))
             .ok()
             .flatten(),
-        interfaces: interfaces(system)
-            .map_err(|error| note(with_cause(&error)))
-            .unwrap_or_default(),
         sudo_reads_folder: sudo(system)
             .map_err(|error| note(with_cause(&error)))
             .unwrap_or_default(),

@@ -19,6 +19,7 @@ pub mod facts;
 pub mod ledger;
 pub mod packages;
 pub mod plan;
+pub mod render;
 pub mod report;
 pub mod run;
 pub mod source;

@@ -9,6 +9,7 @@ mod mounts;
 mod network;
 mod settings;
 mod provision;
+mod resolver;
 
 use nixvm_system::GuestPath;
 use serde::Serialize;
@@ -69,6 +70,7 @@ pub fn plan(
     let mut draft = Draft { facts, ledger, plan: Plan::default() };
     clock::step_forward(seed, config, &mut draft);
     network::steps(config, &mut draft);
+    resolver::multicast(config, &mut draft);
     hostname(config, &mut draft);
     provision::early(config, options, &mut draft);
     grow_root(config, &mut draft);
@@ -77,6 +79,7 @@ pub fn plan(
     mounts::steps(seed, config, &mut draft);
     disks::steps(seed, config, &mut draft);
     settings::steps(config, &mut draft);
+    resolver::steps(config, &mut draft);
     lima::steps(seed, config, options, &mut draft);
     lima::steps(config, &mut draft);
     provision::late(seed, config, options, &mut draft);

@@ -4,6 +4,7 @@
 pub mod disk;
 mod settings;
 pub mod provision;
+pub mod network;
 
 use nixvm_system::{GuestPath, MountSpec, Secret};
 use serde::{Deserialize, Serialize};
@@ -67,13 +68,8 @@ pub enum Action {
         /// The name.
         name: Hostname,
     },
-    /// Writes networkd files into `/run` and renames interfaces.
-    Network {
-        /// File and text.
-        files: Vec<(GuestPath, String)>,
-        /// Interfaces to rename.
-        renames: Vec<Rename>,
-    },
+    /// Writes files for the network service into `/run` and renames interfaces.
+    Network(network::Configuration),
     /// Points `/etc/localtime` at a zone.
     Timezone {
         /// The zone.
@@ -222,6 +218,12 @@ pub enum Action {
     Containerd(provision::ContainerdStep),
     /// Reboots if the packages asked for it.
     Reboot,
+    /// Gives a name an address in `/etc/hosts`.
+    Hosts(network::HostsLine),
+    /// Leads packets elsewhere.
+    Redirects(network::Redirects),
+    /// Writes a drop-in of systemd-resolved into `/run`.
+    Resolved(network::Resolved),
 }
 
 /// A provision script with all it needs.

@@ -165,6 +165,24 @@ cases! {
     provision_with_bad_values,
     planted_links_for_provisioning,
     containerd_from_the_medium,
+    network_version_1,
+    network_version_2,
+    network_of_bonds_bridges_and_vlans,
+    network_manager,
+    network_manager_of_bonds_bridges_and_vlans,
+    network_fallback_takes_the_first_card,
+    network_fallback_leaves_it_to_others,
+    network_disabled,
+    network_disabled_by_the_machine,
+    network_with_bad_keys,
+    network_config_that_is_not_yaml_falls_back,
+    network_without_a_service,
+    networkd_that_is_installed_and_not_enabled,
+    networkd_that_runs_already,
+    lima_with_host_resolver,
+    hosts_file_of_nixos,
+    nixos_without_networkd,
+    network_file_that_comes_before_ours,
 }
 
 #[test]
@@ -332,4 +350,45 @@ fn a_user_that_is_gone_is_made_again_with_keys() {
     case.reboot();
     run_all(&case);
     assert!(case.path("home/ht.guest/.ssh/authorized_keys").exists());
+}
+
+#[test]
+fn a_running_network_service_is_told_once() {
+    for (bus, want) in [
+        (true, "networkctl reload"),
+        (false, "systemctl --no-block try-restart systemd-networkd.service"),
+    ] {
+        let Some(case) = Case::new("networkd_that_runs_already") else { return };
+        if bus {
+            std::fs::create_dir_all(case.path("run/dbus/system_bus_socket")).unwrap();
+        }
+        let told = |case: &Case| {
+            let mut system = case.open();
+            run::stage(Stage::Local, case.named().as_deref(), &mut system, OPTIONS, &mut |_| {});
+            let commands = system.commands().iter();
+            commands.map(|it| format!("{} {}", it.program, it.args.join(" "))).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&case), [want]);
+        assert_eq!(told(&case), [""; 0], "nothing is new the second time");
+    }
+}
+
+#[test]
+fn the_host_resolver_is_reached_in_each_boot_by_its_new_ports() {
+    let Some(case) = Case::new("lima_with_host_resolver") else { return };
+    let ports = |case: &Case| {
+        let scratch = case.open();
+        let redirects = scratch.redirects().get("nixvm-lima-dns").cloned().unwrap_or_default();
+        redirects.iter().map(|it| format!("{} {}", it.from, it.to)).collect::<Vec<_>>()
+    };
+    run_all(&case);
+    assert_eq!(
+        ports(&case),
+        ["192.168.5.3:53 192.168.5.2:40053", "192.168.5.3:53 192.168.5.2:40054"]
+    );
+    case.reboot();
+    assert_eq!(ports(&case), [""; 0]);
+    case.edit_seed("lima.env", |text| text.replace("=40053", "=50053").replace("=40054", "=0"));
+    run_all(&case);
+    assert_eq!(ports(&case), ["192.168.5.3:53 192.168.5.2:50053"]);
 }

@@ -4,7 +4,10 @@ mod chance;
 mod disks;
 mod filesystems;
 mod format;
+mod interfaces;
 mod mounting;
+mod netlink;
+mod nftables;
 mod partitions;
 mod relay;
 mod run;
@@ -18,7 +21,7 @@ use crate::tree::Tree;
 use crate::{
     Attrs, Backing, Change, Clock, Command, CommandError, Commands, Disk, DiskError, Disks,
     FileError, Files, Finished, Fresh, GuestPath, Links, Lock, Mount, MountError, MountSpec,
-    Mounts, Part, ReadAt, Stat, WriteError,
+    Mounts, Network, NetworkError, Part, ReadAt, Redirect, Stat, WriteError,
 };
 
 /// The machine this program runs on.
@@ -208,5 +211,15 @@ impl Disks for Host {
 
     fn swap_on(&mut self, device: &str) -> Result<Change, DiskError> {
         format::swap_on(device)
+    }
+}
+
+impl Network for Host {
+    fn rename_interface(&mut self, from: &str, to: &str) -> Result<Change, NetworkError> {
+        interfaces::rename(from, to)
+    }
+
+    fn redirect(&mut self, name: &str, redirects: &[Redirect]) -> Result<Change, NetworkError> {
+        nftables::redirect(name, redirects)
     }
 }

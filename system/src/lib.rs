@@ -1,8 +1,8 @@
 //! The border to the operating system.
 //!
-//! Everything nixvm does to a machine passes one of five small traits: [`Files`], [`Commands`],
-//! [`Mounts`], [`Clock`] and [`Disks`]. None has a default body, so a double that forgets a method does not
-//! compile instead of acting on the machine. There are two implementations:
+//! Everything nixvm does to a machine passes one of six small traits: [`Files`], [`Commands`],
+//! [`Mounts`], [`Clock`], [`Disks`] and [`Network`]. None has a default body, so a double that
+//! forgets a method does not compile instead of acting on the machine. There are two implementations:
 //!
 //! * [`Host`] acts on the running machine;
 //! * [`Scratch`] acts on a folder that stands for a machine: files are real files below that
@@ -18,6 +18,7 @@ mod files;
 mod growth;
 mod host;
 mod mounts;
+mod network;
 mod path;
 mod scratch;
 mod secret;
@@ -34,11 +35,12 @@ pub use files::{
 pub use growth::{Backing, Partition};
 pub use host::Host;
 pub use mounts::{Mount, MountError, MountSpec, Mounts};
+pub use network::{Network, NetworkError, Redirect, Transport};
 pub use path::{GuestPath, PathError};
 pub use scratch::Scratch;
 pub use secret::Secret;
 
-/// All five borders at once: what a stage of the boot agent works on.
-pub trait System: Files + Commands + Mounts + Clock + Disks {}
+/// All borders at once: what a stage of the boot agent works on.
+pub trait System: Files + Commands + Mounts + Clock + Disks + Network {}
 
-impl<T: Files + Commands + Mounts + Clock + Disks> System for T {}
+impl<T: Files + Commands + Mounts + Clock + Disks + Network> System for T {}

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::tree::Tree;
 use crate::{
     Attrs, Backing, Change, Clock, Command, CommandError, Commands, Ended, FileError, Files,
-    Finished, GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, Owner, ReadAt, Stat,
-    WriteError,
+    Finished, GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, Network, NetworkError,
+    Owner, PathError, ReadAt, Redirect, Stat, WriteError,
 };
 
 /// A machine in a folder.
@@ -44,6 +44,8 @@ struct State {
     now: Option<u64>,
     /// Programs that are not there; all others are.
     absent: BTreeSet<String>,
+    /// Tables of redirects.
+    redirects: BTreeMap<String, Vec<Redirect>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,10 +87,16 @@ impl Scratch {
         self.tree.owners.clone().unwrap_or_default()
     }
 
-    /// A new boot: mounts are gone. The caller empties `/run`.
+    /// Redirects by the name of their table.
+    pub fn redirects(&self) -> &BTreeMap<String, Vec<Redirect>> {
+        &self.state.redirects
+    }
+
+    /// A new boot: mounts and redirects are gone. The caller empties `/run`.
     pub fn reboot(&mut self) -> io::Result<()> {
         self.state.boots += 1;
         self.state.mounts.clear();
+        self.state.redirects.clear();
         self.save()
     }
 
@@ -300,5 +308,36 @@ impl Clock for Scratch {
             *byte = value;
         }
         Ok(())
+    }
+}
+
+impl Network for Scratch {
+    /// The folder of the interface in `/sys/class/net` moves: that is where names are read.
+    fn rename_interface(&mut self, from: &str, to: &str) -> Result<Change, NetworkError> {
+        let failed = |source: io::Error| NetworkError::Rename {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            source,
+        };
+        let path = |name: &str| {
+            GuestPath::new(&format!("/sys/class/net/{name}"))
+                .and_then(
+                    |path| if path.name() == name { Ok(path) } else { Err(PathError::Parent) },
+                )
+                .map_err(io::Error::other)
+        };
+        let (old, new) = (path(from).map_err(failed)?, path(to).map_err(failed)?);
+        self.tree.rename(&old, &new).map_err(failed)?;
+        Ok(Change::Changed)
+    }
+
+    fn redirect(&mut self, name: &str, redirects: &[Redirect]) -> Result<Change, NetworkError> {
+        let old = self.state.redirects.remove(name).unwrap_or_default();
+        if !redirects.is_empty() {
+            self.state.redirects.insert(name.to_owned(), redirects.to_vec());
+        }
+        let failed = |source| NetworkError::Table { name: name.to_owned(), source };
+        self.save().map_err(failed)?;
+        Ok(if old == redirects && old.is_empty() { Change::Unchanged } else { Change::Changed })
     }
 }

@@ -115,6 +115,14 @@ impl Tree {
         }
     }
 
+    /// Gives a file or folder another name; nothing may have that name yet.
+    pub(crate) fn rename(&self, old: &GuestPath, new: &GuestPath) -> io::Result<()> {
+        let folder =
+            |path: &GuestPath| self.open_in_root(&path.parent(), OFlags::PATH | OFlags::DIRECTORY);
+        let flags = fs::RenameFlags::NOREPLACE;
+        Ok(fs::renameat_with(&folder(old)?, old.name(), &folder(new)?, new.name(), flags)?)
+    }
+
     /// A folder's descriptor, for starting a program in it.
     pub(crate) fn folder(&self, path: &GuestPath) -> io::Result<OwnedFd> {
         self.open_in_root(path, OFlags::PATH | OFlags::DIRECTORY)

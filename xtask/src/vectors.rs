@@ -8,6 +8,7 @@ mod child;
 mod compare;
 mod deviations;
 mod kinds;
+mod network;
 mod nocloud;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,8 @@
 //! What only Lima's cidata says: `lima.env`, `param.env`, `etc_environment` and the provision
 //! scripts. A seed is Lima's if and only if it has a `lima.env`.
 
+use std::net::Ipv4Addr;
+
 use nixvm_system::{GuestPath, Secret};
 use serde::Serialize;
 
@@ -60,6 +62,14 @@ pub struct Lima {
     pub boot_scripts: Vec<BootScript>,
     /// Which packages are to be seen to.
     pub packages: provision::PackageWish,
+    /// The host's address, which is `host.lima.internal`.
+    pub gateway: Option<Ipv4Addr>,
+    /// Where the guest sends its DNS queries.
+    pub dns: Option<Ipv4Addr>,
+    /// Port of the host's resolver on the gateway, for UDP; 0 is none.
+    pub dns_udp_port: u16,
+    /// The same for TCP.
+    pub dns_tcp_port: u16,
 }
 
 /// A provision script.
@@ -138,6 +148,10 @@ pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
         files: provision::files(seed, &variables, findings),
         boot_scripts: Vec::new(),
         packages: provision::packages(&variables),
+        gateway: read(&variables, "SLIRP_GATEWAY", "is no IPv4 address", findings),
+        dns: read(&variables, "SLIRP_DNS", "is no IPv4 address", findings),
+        dns_udp_port: read(&variables, "UDP_DNS_LOCAL_PORT", "is no port", findings).unwrap_or(0),
+        dns_tcp_port: read(&variables, "TCP_DNS_LOCAL_PORT", "is no port", findings).unwrap_or(0),
         variables,
     })
 }
@@ -152,14 +166,24 @@ pub(super) fn number(
     name: &str,
     findings: &mut Vec<Finding>,
 ) -> Option<u32> {
+    read(variables, name, "is no number", findings)
+}
+
+/// A value that is there and is what it should be.
+fn read<T: std::str::FromStr>(
+    variables: &Variables,
+    name: &str,
+    reason: &str,
+    findings: &mut Vec<Finding>,
+) -> Option<T> {
     let text = value(variables, name).filter(|text| !text.is_empty())?;
-    let number = text.parse().ok();
-    if number.is_none() {
-        let mut finding = Finding::error("bad-value", "lima.env", format!("{text:?} is no number"));
+    let value = text.parse().ok();
+    if value.is_none() {
+        let mut finding = Finding::error("bad-value", "lima.env", format!("{text:?} {reason}"));
         finding.key = format!("LIMA_CIDATA_{name}");
         findings.push(finding);
     }
-    number
+    value
 }
 
 fn mount_points(variables: &Variables, findings: &mut Vec<Finding>) -> Vec<GuestPath> {

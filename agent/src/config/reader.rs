@@ -135,6 +135,44 @@ impl<'m, 'f> Reader<'m, 'f> {
         read(&mut Reader::new(self.file, path, map, self.findings));
     }
 
+    /// Reads each mapping of a list. Items that are none are lost by name.
+    pub fn each(&mut self, key: &str, mut read: impl FnMut(&mut Reader<'_, '_>)) {
+        let Some(node) = self.node(key) else { return };
+        let Some(items) = node.as_seq() else { return self.wrong(key, node, "a list") };
+        for (index, item) in items.iter().enumerate() {
+            let key = format!("{key}[{index}]");
+            match item.as_map() {
+                Some(map) => self.inside(&key, map, &mut read),
+                None => self.wrong(&key, item, "a mapping"),
+            }
+        }
+    }
+
+    /// Reads the mapping that is the value of `key`, if there is one; keys that are not `known` are
+    /// named.
+    pub fn nested(&mut self, key: &str, known: &[&str], read: impl FnOnce(&mut Reader<'_, '_>)) {
+        let Some(node) = self.node(key) else { return };
+        match node.as_map() {
+            None => self.wrong(key, node, "a mapping"),
+            Some(map) => self.inside(key, map, |reader| {
+                read(reader);
+                reader.unknown(known);
+            }),
+        }
+    }
+
+    /// The keys of the mapping, as texts.
+    pub fn keys(&self) -> Vec<String> {
+        self.map.iter().filter_map(|(key, _)| Some(key.text()?.to_owned())).collect()
+    }
+
+    /// A key that is needed and not there.
+    pub fn missing(&mut self, key: &str, message: &str) {
+        let mark = self.map.iter().next().map_or(Mark::START, |(first, _)| first.mark);
+        let finding = Finding::error("missing-key", self.file, message).at(mark, self.key(key));
+        self.findings.push(finding);
+    }
+
     fn key(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }

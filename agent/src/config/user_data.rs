@@ -31,11 +31,13 @@ const KNOWN: &[&str] = &[
     "keyboard",
     "locale",
     "locale_configfile",
+    "manage_resolv_conf",
     "mounts",
     "package_reboot_if_required",
     "package_update",
     "package_upgrade",
     "resize_rootfs",
+    "resolv_conf",
     "ssh_authorized_keys",
     "timezone",
     "users",
@@ -52,14 +54,12 @@ const NOT_YET: &[&str] = &[
     "fs_setup",
     "groups",
     "manage_etc_hosts",
-    "manage_resolv_conf",
     "ntp",
     "packages",
     "password",
     "phone_home",
     "power_state",
     "preserve_hostname",
-    "resolv_conf",
     "runcmd",
     "snap",
     "ssh_keys",
@@ -73,9 +73,8 @@ const NOT_YET: &[&str] = &[
     "yum_repos",
 ];
 
-/// Keys that Lima always writes and that ask for nothing which the agent does not do otherwise:
-/// the name servers are those of `network-config`.
-const LIMA_DOES_IT: &[&str] = &["bootcmd", "manage_resolv_conf", "resolv_conf", "write_files"];
+/// Keys that Lima always writes and that ask for nothing which the agent does not do otherwise.
+const LIMA_DOES_IT: &[&str] = &["bootcmd", "write_files"];
 
 /// Reads the file into `config`.
 pub fn parse(text: &[u8], config: &mut Config, findings: &mut Vec<Finding>) {
@@ -171,6 +170,8 @@ fn mapping(map: &Map, config: &mut Config, findings: &mut Vec<Finding>) {
     if let Some(lima) = &mut config.lima {
         lima_only(&mut reader);
         lima.boot_scripts.extend(boot_scripts::read(&mut reader));
+    } else {
+        resolv_conf(&mut reader);
     }
     upgrade(&mut reader, &mut config.upgrade);
     let keys = users::top_level_keys(&mut reader);
@@ -188,6 +189,20 @@ fn upgrade(reader: &mut Reader<'_, '_>, wish: &mut Upgrade) {
 
 /// Lima's own entry of `write_files`, which starts its boot scripts, is what this agent is there for;
 /// further ones are somebody's wish.
+/// On a machine with a network service `/etc/resolv.conf` is that service's, and cloud-init leaves it
+/// alone on all but a few distributions. Lima writes the key always, with the name servers that stand
+/// in its `network-config` too.
+fn resolv_conf(reader: &mut Reader<'_, '_>) {
+    if reader.truth("manage_resolv_conf") == Some(true) {
+        let message = "is not done: /etc/resolv.conf belongs to the network service";
+        let finding = Finding::info("resolv-conf-ignored", FILE, message)
+            .hint("give name servers in network-config");
+        reader.note("manage_resolv_conf", finding);
+    }
+}
+
+/// Lima's own entries of `bootcmd` (which renames interfaces) and `write_files` (which starts its
+/// boot scripts) are what this agent is there for; further ones are somebody's wish.
 fn lima_only(reader: &mut Reader<'_, '_>) {
     let items = reader.node("write_files").and_then(yaml::Node::as_seq).unwrap_or_default();
     let is_own_file = |item: &yaml::Node| {

@@ -50,6 +50,8 @@ pub struct Seed {
     pub boot: Vec<String>,
     /// Further variables of `lima.env`, without the beginning of their names.
     pub env: Vec<(String, String)>,
+    /// Ports of the host's resolver for UDP and TCP; 0: there is none.
+    pub dns_ports: (u16, u16),
     /// Further files of the medium: path and content, replacing what would be there.
     pub files: Vec<(String, String)>,
 }
@@ -114,6 +116,7 @@ impl Default for Seed {
             passwordless: true,
             boot: Vec::new(),
             env: Vec::new(),
+            dns_ports: (0, 0),
             files: Vec::new(),
         }
     }

@@ -18,6 +18,8 @@ use nixvm_e2e::rig::vm::Vm;
 use nixvm_e2e::rig::wait;
 use serde_json::Value;
 
+use crate::resolver::{self, Resolver};
+
 /// The boot time that holds on two idle cores without KVM.
 const BOOT: Duration = Duration::from_secs(40);
 
@@ -84,7 +86,7 @@ fn machine(name: &str) -> Result<(Machine, tempfile::TempDir)> {
     Ok((machine, folder))
 }
 
-fn says(ssh: &Ssh, command: &str, expected: &str) -> Result<()> {
+pub fn says(ssh: &Ssh, command: &str, expected: &str) -> Result<()> {
     let said = ssh.run(command)?;
     ensure!(said.trim_end() == expected, "`{command}` said\n{said}\nand not\n{expected}");
     Ok(())
@@ -92,7 +94,8 @@ fn says(ssh: &Ssh, command: &str, expected: &str) -> Result<()> {
 
 pub fn first(tally: &mut Tally) -> Result<()> {
     let (mut machine, folder) = machine("first_boot")?;
-    let seed = seed(&machine)?;
+    let dns_ports = Resolver::start()?.ports;
+    let seed = Seed { dns_ports, ..seed(&machine)? };
     let watch = Watch::begin()?;
     let mut vm = machine.boot(&seed)?;
     let ssh = vm.ssh()?;
@@ -112,6 +115,7 @@ pub fn first(tally: &mut Tally) -> Result<()> {
         Ok(())
     });
     scripts(tally, &ssh);
+    resolver::check(tally, &ssh);
     ports(tally, &vm, &ssh);
     calls(tally, &vm, &ssh);
     tally.check("status_tells_the_cpu_time_of_the_agent", || {

@@ -7,6 +7,7 @@ mod bad_seed;
 mod boots;
 mod compare;
 mod lima_host;
+mod resolver;
 mod shares;
 mod stock_lima;
 mod virtio_serial;

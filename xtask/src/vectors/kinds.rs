@@ -5,7 +5,7 @@ use nixvm_agent::config::{scalars, sniff, yaml};
 use serde_json::{Map, Value, json};
 
 use super::compare::base64;
-use super::nocloud;
+use super::{network, nocloud};
 
 /// Runs a case; an error means that the input is refused.
 pub(super) type Run = fn(&Value) -> anyhow::Result<Value>;
@@ -14,6 +14,7 @@ pub(super) type Run = fn(&Value) -> anyhow::Result<Value>;
 pub(super) fn find(kind: &str) -> Option<Run> {
     Some(match kind {
         "crlf" => crlf,
+        "network" => network::run,
         "nocloud" => nocloud::run,
         "owner" => owner,
         "part-filename" => part_filename,

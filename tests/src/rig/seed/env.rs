@@ -7,6 +7,7 @@ pub fn lima(seed: &Seed) -> String {
     let uid = seed.uid.to_string();
     let mounts = seed.mounts.len().to_string();
     let home = seed.home();
+    let (udp_dns_port, tcp_dns_port) = (seed.dns_ports.0.to_string(), seed.dns_ports.1.to_string());
     let vsock_port = seed.vsock_port.to_string();
     let mut lines = vec![
         ("DEBUG", "false"),
@@ -38,8 +39,8 @@ pub fn lima(seed: &Seed) -> String {
         ("SLIRP_DNS", "192.168.5.3"),
         ("SLIRP_GATEWAY", "192.168.5.2"),
         ("SLIRP_IP_ADDRESS", "192.168.5.15"),
-        ("UDP_DNS_LOCAL_PORT", "0"),
-        ("TCP_DNS_LOCAL_PORT", "0"),
+        ("UDP_DNS_LOCAL_PORT", &udp_dns_port),
+        ("TCP_DNS_LOCAL_PORT", &tcp_dns_port),
         ("ROSETTA_ENABLED", "false"),
         ("ROSETTA_BINFMT", "false"),
         ("SKIP_DEFAULT_DEPENDENCY_RESOLUTION", ""),
