@@ -61,6 +61,11 @@ impl Tree {
         real_path(fd)?.rebased(&self.real_root()?).ok_or_else(outside)
     }
 
+    /// What the kernel calls an open file, from the machine's own root.
+    pub(crate) fn real_path(fd: &OwnedFd) -> io::Result<GuestPath> {
+        real_path(fd)
+    }
+
     /// Where the root itself lies.
     pub(crate) fn real_root(&self) -> io::Result<GuestPath> {
         real_path(&self.root)
