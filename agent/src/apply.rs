@@ -1,6 +1,8 @@
 //! The only place where a step has effects.
 
 mod accounts;
+mod fuse;
+mod logins;
 mod mounts;
 mod network;
 mod scripts;
@@ -64,16 +66,32 @@ pub(crate) struct Fault {
     code: String,
     reason: String,
     hint: Option<String>,
+    /// Whether the seed says that the machine is right without it.
+    is_allowed: bool,
 }
 
 impl Fault {
     pub(crate) fn new(code: &str, reason: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), reason: reason.into(), hint: None }
+        Self { code: code.to_owned(), reason: reason.into(), hint: None, is_allowed: false }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// A fault that the seed allows: the step is then skipped, with the reason and the hint.
+    pub(crate) fn allowed(self) -> Self {
+        Self { is_allowed: true, ..self }
+    }
+
+    fn result(self) -> StepResult {
+        let Self { code, reason, hint, is_allowed } = self;
+        if !is_allowed {
+            return StepResult::Failed { code, reason, hint };
+        }
+        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        StepResult::Skipped { reason: format!("{reason}{hint}") }
     }
 }
 
@@ -159,9 +177,7 @@ fn one(planned: &Planned, failed: &[String], system: &mut dyn System) -> StepRes
     match act(&planned.step.action, system) {
         Ok(Change::Changed) => StepResult::Changed,
         Ok(Change::Unchanged) => StepResult::Unchanged,
-        Err(fault) => {
-            StepResult::Failed { code: fault.code, reason: fault.reason, hint: fault.hint }
-        }
+        Err(fault) => fault.result(),
     }
 }
 
@@ -175,14 +191,18 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
         Action::Account { .. } => accounts::account(system, action),
         Action::Keys { user, keys } => accounts::keys(system, user.as_str(), keys),
         Action::Sudo { rules } => accounts::sudo(system, rules),
-        Action::Environment { block } => environment(system, block.reveal()),
+        Action::Environment { block } => logins::environment(system, block.reveal()),
         Action::Linger { user } => linger(system, user.as_str()),
         Action::Mount { spec, owner } => mounts::mount(system, spec, owner.as_ref()),
-        Action::Fuse { user, points } => mounts::fuse(system, user.as_str(), points),
+        Action::Fuse { user, points } => fuse::points(system, user.as_str(), points),
         Action::GuestAgent { text } => {
             write(system, "/run/nixvm-agent/guestagent.env", text.as_bytes(), 0o644)
         }
         Action::Script(script) => scripts::run(system, script),
+        Action::SessionEnvironment { variables } => logins::session(system, variables.reveal()),
+        Action::AcceptColorterm => logins::accept_colorterm(system),
+        Action::SbinPath => logins::sbin_path(system),
+        Action::FuseSharing { points } => fuse::sharing(system, points),
     }
 }
 
@@ -217,28 +237,6 @@ fn timezone(system: &mut dyn System, zone: &str) -> Result<Change, Fault> {
     }
     Err(Fault::new("no-such-timezone", format!("the zone {zone} is not in /usr/share/zoneinfo"))
         .hint("check its name; on a small image install the zone database (tzdata)"))
-}
-
-/// Replaces what stands between Lima's two marks, or adds it at the end. The rest of the file, which
-/// is the administrator's, stays.
-fn environment(system: &mut dyn System, block: &[u8]) -> Result<Change, Fault> {
-    let path = GuestPath::new("/etc/environment")?;
-    let now = system.read(&path, 1 << 20)?.unwrap_or_default();
-    let mut text = Vec::new();
-    let mut is_inside = false;
-    for line in now.split_inclusive(|byte| *byte == b'\n') {
-        match line.trim_ascii() {
-            b"#LIMA-START" => is_inside = true,
-            b"#LIMA-END" => is_inside = false,
-            _ if is_inside => {}
-            _ => text.extend(line),
-        }
-    }
-    if !text.is_empty() && !text.ends_with(b"\n") {
-        text.push(b'\n');
-    }
-    text.extend(block);
-    write(system, path.as_str(), &text, 0o644)
 }
 
 /// What `loginctl enable-linger` does, without needing logind to run yet.

@@ -1,7 +1,13 @@
 //! What is there now. Everything the plan must know about the machine is read here, before it.
 
+mod fstab;
+mod logins;
+mod pam;
+
 use std::collections::BTreeSet;
 
+pub use fstab::Line;
+pub use logins::{Logins, shares_fuse};
 use nixvm_system::{Backing, FileError, GuestPath, Mount, System};
 
 use crate::accounts::Accounts;
@@ -18,6 +24,7 @@ const OWNABLE: &[&str] = &[
     "/etc/localtime",
     "/etc/passwd",
     "/etc/sudoers",
+    "/etc/ssh/sshd_config",
 ];
 
 /// The machine as it is.
@@ -43,6 +50,12 @@ pub struct Facts {
     pub owned_by_nixos: BTreeSet<&'static str>,
     /// Login shells that exist.
     pub shells: BTreeSet<String>,
+    /// What systemd mounts by itself.
+    pub fstab: Vec<Line>,
+    /// Whether files carry labels of `SELinux`.
+    pub selinux: bool,
+    /// What a login reads.
+    pub logins: Logins,
 }
 
 /// Reads all of it. What cannot be read becomes a finding; what depends on it is then left alone.
@@ -72,6 +85,9 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
             .unwrap_or_default(),
         owned_by_nixos: owned(system),
         shells: shells(system),
+        fstab: fstab::read(system),
+        selinux: selinux(system),
+        logins: logins::read(system),
     };
     (facts, findings)
 }
@@ -152,6 +168,12 @@ fn owned(system: &dyn System) -> BTreeSet<&'static str> {
         })
     };
     OWNABLE.iter().filter(is_owned).copied().collect()
+}
+
+/// The folder is there when the kernel has it, the file when it is in use.
+fn selinux(system: &dyn System) -> bool {
+    GuestPath::new("/sys/fs/selinux/enforce")
+        .is_ok_and(|it| matches!(system.stat(&it), Ok(Some(_))))
 }
 
 fn shells(system: &dyn System) -> BTreeSet<String> {

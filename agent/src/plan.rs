@@ -2,10 +2,13 @@
 //! every input gives one.
 
 mod accounts;
+mod fuse;
 mod lima;
+mod logins;
 mod mounts;
 mod network;
 
+pub use logins::OWN_FILE as OWN_ENVIRONMENT;
 use nixvm_system::GuestPath;
 use serde::Serialize;
 

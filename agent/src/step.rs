@@ -126,7 +126,7 @@ pub enum Action {
         /// Owner of mount points that are made, if they are not root's.
         owner: Option<UserName>,
     },
-    /// Lets users share their FUSE mounts: `user_allow_other`, and mount points of their own.
+    /// Gives a user mount points of its own.
     Fuse {
         /// Owner of the mount points.
         user: UserName,
@@ -140,6 +140,21 @@ pub enum Action {
     },
     /// Runs a provision script.
     Script(Script),
+    /// Writes Lima's variables to where the sessions of a `NixOS` look for them.
+    SessionEnvironment {
+        /// The variables, which may hold secrets.
+        #[serde(serialize_with = "variables_digest_only")]
+        variables: Secret<Variables>,
+    },
+    /// Lets the host tell a session how many colours its terminal has.
+    AcceptColorterm,
+    /// Lets login shells find the tools of the administrator.
+    SbinPath,
+    /// Lets users show their FUSE mounts to others.
+    FuseSharing {
+        /// Mount points that the host will mount on.
+        points: Vec<GuestPath>,
+    },
 }
 
 /// A provision script with all it needs.
@@ -189,6 +204,15 @@ fn digest_only<S: serde::Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&hex(&Sha256::digest(text.reveal())))
+}
+
+fn variables_digest_only<S: serde::Serializer>(
+    variables: &Secret<Variables>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let lines: String =
+        variables.reveal().iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    serializer.serialize_str(&hex(&Sha256::digest(lines)))
 }
 
 impl Stage {

@@ -37,6 +37,17 @@ struct State {
     backings: BTreeMap<GuestPath, Backing>,
     /// How commands end, by a piece of their command line; others exit with 0.
     answers: BTreeMap<String, Answer>,
+    /// Sources that cannot be mounted, and why.
+    refused_mounts: BTreeMap<String, Refusal>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Refusal {
+    /// There is no such device.
+    Refuse,
+    /// It does not answer.
+    Hang,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -222,6 +233,11 @@ impl Mounts for Scratch {
     fn mount(&mut self, spec: &MountSpec, links: Links<'_>) -> Result<(), MountError> {
         let failed = |source: io::Error| MountError::of(spec, source);
         let folder = self.tree.mount_point(&spec.target, links).map_err(failed)?;
+        match self.state.refused_mounts.get(&spec.source) {
+            Some(Refusal::Refuse) => return Err(failed(io::ErrorKind::NotFound.into())),
+            Some(Refusal::Hang) => return Err(MountError::hung(spec, Duration::from_secs(10))),
+            None => {}
+        }
         // As the kernel does: the table has the place, not the way to it.
         let target = self.tree.path_of(&folder).map_err(failed)?;
         let (source, fstype) = (spec.source.clone(), spec.fstype.clone());

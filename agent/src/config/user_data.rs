@@ -6,6 +6,7 @@
 //! can log in to cannot be repaired.
 
 mod mounts;
+mod raw_mounts;
 mod rescue;
 mod users;
 
@@ -76,6 +77,12 @@ const LIMA_DOES_IT: &[&str] = &["bootcmd", "manage_resolv_conf", "resolv_conf", 
 /// Reads the file into `config`.
 pub fn parse(text: &[u8], config: &mut Config, findings: &mut Vec<Finding>) {
     match sniff::sniff(text) {
+        Some(PartType::CloudConfig) if config.lima.is_some() => {
+            let (rest, mounts) = raw_mounts::lift(text, findings);
+            document(&rest, config, findings);
+            config.mounts.extend(mounts);
+            config.mounts.sort_by_key(|mount| mount.mark);
+        }
         Some(PartType::CloudConfig) => document(text, config, findings),
         None if text.trim_ascii().is_empty() => {}
         kind => {
