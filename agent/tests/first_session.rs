@@ -135,8 +135,9 @@ fn the_first_session_has_the_variables_and_the_next_boot_the_new_ones() {
 /// Values with all that means something to one of the readers.
 const ODD: &str = "A=it's \"q\" $HOME `id` \\ ~\nB=\nC=  two  blanks \n";
 
+/// As `nixos/modules/logins.nix` writes it.
 const NIXOS: &str = "account required pam_permit.so\nsession required pam_env.so readenv=0\n\
-    session optional pam_env.so envfile=/run/nixvm-agent/environment\n";
+    session optional pam_env.so conffile=/dev/null envfile=/run/nixvm-agent/environment\n";
 
 fn nixos() -> Place {
     let place = Place::new(NIXOS);

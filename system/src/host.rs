@@ -13,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::tree::Tree;
 use crate::{
     Attrs, Backing, Change, Clock, Command, CommandError, Commands, FileError, Files, Finished,
-    GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, ReadAt, Stat, WriteError,
+    GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, Owner, ReadAt, Stat, WriteError,
 };
 
 /// How long a mount may take. A share answers within milliseconds, under emulation too.
@@ -144,6 +144,16 @@ impl Mounts for Host {
 
     fn grow(&mut self, mount_point: &GuestPath, backing: &Backing) -> Result<Change, MountError> {
         disks::grow(&self.tree, mount_point, backing)
+    }
+
+    fn exchange_owners(
+        &mut self,
+        mount_point: &GuestPath,
+        one: Owner,
+        other: Owner,
+    ) -> Result<(), MountError> {
+        mounting::ownership::exchange(&self.tree, mount_point, one, other)
+            .map_err(|source| MountError::Owners { target: mount_point.clone(), source })
     }
 }
 

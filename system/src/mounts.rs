@@ -1,6 +1,6 @@
 //! [`Mounts`]: the mount table, mounting, and growing what the root lies on.
 
-use crate::{Backing, Change, GuestPath, Links};
+use crate::{Backing, Change, GuestPath, Links, Owner};
 
 /// Mounts and the disks below them.
 pub trait Mounts {
@@ -19,6 +19,15 @@ pub trait Mounts {
     /// Grows the partition to the end of its free space, and the file system to the end of the
     /// partition. Never moves a start, never shrinks.
     fn grow(&mut self, mount_point: &GuestPath, backing: &Backing) -> Result<Change, MountError>;
+
+    /// From now on shows what belongs to the one owner as the other's, and the other way round, below
+    /// this mount point. An error: the kernel or the file system cannot, and nothing changed.
+    fn exchange_owners(
+        &mut self,
+        mount_point: &GuestPath,
+        one: Owner,
+        other: Owner,
+    ) -> Result<(), MountError>;
 }
 
 /// One line of the mount table.
@@ -79,6 +88,15 @@ pub enum MountError {
         /// How long was waited.
         seconds: u64,
     },
+    /// Files cannot be shown as another owner's here.
+    #[error("showing the files of {target} as another owner's")]
+    Owners {
+        /// Where.
+        target: GuestPath,
+        /// The kernel's word.
+        #[source]
+        source: std::io::Error,
+    },
     /// The mount table or a device could not be read.
     #[error("reading {what}")]
     Read {
@@ -120,6 +138,7 @@ impl MountError {
         match self {
             Self::Mount { .. } => "mount-failed",
             Self::Hung { .. } => "mount-hangs",
+            Self::Owners { .. } => "owner-differs",
             Self::LinkInTheWay { .. } => "link-in-the-way",
             Self::Read { .. } => "unreadable",
             Self::Grow { .. } => "grow-failed",

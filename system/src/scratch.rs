@@ -39,6 +39,10 @@ struct State {
     answers: BTreeMap<String, Answer>,
     /// Sources that cannot be mounted, and why.
     refused_mounts: BTreeMap<String, Refusal>,
+    /// Owners of what is mounted, by source: a folder has no share with files of its own.
+    share_owners: BTreeMap<String, Owner>,
+    /// Whether the kernel maps owners.
+    maps_owners: bool,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -241,7 +245,26 @@ impl Mounts for Scratch {
         // As the kernel does: the table has the place, not the way to it.
         let target = self.tree.path_of(&folder).map_err(failed)?;
         let (source, fstype) = (spec.source.clone(), spec.fstype.clone());
+        if let (Some(owner), Some(owners)) =
+            (self.state.share_owners.get(&source), &mut self.tree.owners)
+        {
+            owners.insert(target.clone(), *owner);
+        }
         self.state.mounts.push(Mount { source, target, fstype });
+        self.save().map_err(failed)
+    }
+
+    fn exchange_owners(
+        &mut self,
+        mount_point: &GuestPath,
+        _one: Owner,
+        other: Owner,
+    ) -> Result<(), MountError> {
+        let failed = |source| MountError::Owners { target: mount_point.clone(), source };
+        if !self.state.maps_owners {
+            return Err(failed(io::Error::from_raw_os_error(libc::EINVAL)));
+        }
+        self.tree.owners.get_or_insert_default().insert(mount_point.clone(), other);
         self.save().map_err(failed)
     }
 

@@ -7,11 +7,12 @@
 mod namespace;
 
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use namespace::in_namespace;
-use nixvm_system::{GuestPath, Host, Links, MountError, MountSpec, Mounts};
+use nixvm_system::{GuestPath, Host, Links, MountError, MountSpec, Mounts, Owner};
 
 /// A machine in a new folder.
 fn machine() -> (tempfile::TempDir, Host) {
@@ -179,5 +180,58 @@ fn what_the_kernel_does_not_do_alone_is_left_to_mount() {
         let found: Vec<_> =
             table.iter().map(|it| (it.target.as_str(), it.fstype.as_str())).collect();
         assert_eq!(found, [("/a b", "ext4")]);
+    });
+}
+
+fn owner(path: &Path) -> (u32, u32) {
+    use std::os::unix::fs::MetadataExt;
+    let stat = std::fs::metadata(path).unwrap();
+    (stat.uid(), stat.gid())
+}
+
+/// A tmpfs stands for a share whose file system can be mapped: the host's user is 1000, the guest's
+/// is 4711.
+#[test]
+fn owners_are_exchanged_for_readers_and_writers() {
+    in_namespace("owners_are_exchanged_for_readers_and_writers", || {
+        let (folder, mut host) = machine();
+        let at = |name: &str| folder.path().join(name);
+        mount(&mut host, folder.path(), &spec("x", "/share", "tmpfs", "mode=0755")).unwrap();
+        let source = at("share").to_str().unwrap().to_owned();
+        mount(&mut host, folder.path(), &spec(&source, "/host", "none", "bind")).unwrap();
+        for (name, uid) in [("", 1000), ("hosts", 1000), ("guests", 4711), ("roots", 0)] {
+            let file = at("host").join(name);
+            if !name.is_empty() {
+                std::fs::write(&file, name).unwrap();
+            }
+            std::os::unix::fs::chown(&file, Some(uid), Some(uid)).unwrap();
+        }
+        let (one, other) = (Owner { uid: 1000, gid: 1000 }, Owner { uid: 4711, gid: 4711 });
+        host.exchange_owners(&GuestPath::new("/share").unwrap(), one, other).unwrap();
+        for (name, uid) in [("", 4711), ("hosts", 4711), ("guests", 1000), ("roots", 0)] {
+            assert_eq!(owner(&at("share").join(name)), (uid, uid), "{name}");
+        }
+        std::fs::write(at("share/by-root"), "x").unwrap();
+        let as_user = ["--reuid", "4711", "--regid", "4711", "--clear-groups", "touch"];
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let made =
+            std::process::Command::new("setpriv").args(as_user).arg(at("share/new")).status();
+        assert!(made.unwrap().success(), "the guest's user writes");
+        assert_eq!(owner(&at("host/new")), (1000, 1000), "on the host it is the host user's");
+        assert_eq!(owner(&at("host/by-root")), (0, 0));
+        let targets: Vec<_> = host.mounts().unwrap().into_iter().map(|it| it.target).collect();
+        assert_eq!(targets.iter().filter(|it| it.as_str() == "/share").count(), 1);
+    });
+}
+
+#[test]
+fn a_file_system_that_cannot_be_mapped_stays_as_it_is() {
+    in_namespace("a_file_system_that_cannot_be_mapped_stays_as_it_is", || {
+        let (folder, mut host) = machine();
+        mount(&mut host, folder.path(), &spec("proc", "/share", "proc", "")).unwrap();
+        let (one, other) = (Owner { uid: 1000, gid: 1000 }, Owner { uid: 4711, gid: 4711 });
+        let done = host.exchange_owners(&GuestPath::new("/share").unwrap(), one, other);
+        assert_eq!(done.unwrap_err().code(), "owner-differs");
+        assert!(folder.path().join("share/self").exists());
     });
 }

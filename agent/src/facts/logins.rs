@@ -18,6 +18,8 @@ pub struct Logins {
     pub environment_files: Option<Vec<String>>,
     /// Whether `sshd_config` reads `/etc/ssh/sshd_config.d`. `None`: there is no sshd.
     pub sshd_reads_folder: Option<bool>,
+    /// Whether `sshd_config` itself accepts `COLORTERM`.
+    pub sshd_accepts_colorterm: bool,
     /// Whether login shells read `/etc/profile.d`.
     pub has_profile_folder: bool,
     /// Whether this is a `NixOS`.
@@ -31,9 +33,11 @@ pub struct Logins {
 pub(super) fn read(system: &dyn System) -> Logins {
     let is_there =
         |name: &str| GuestPath::new(name).is_ok_and(|it| matches!(system.stat(&it), Ok(Some(_))));
+    let sshd = SSHD.iter().find_map(|name| text(system, name));
     Logins {
         environment_files: pam::environment_files(system),
-        sshd_reads_folder: SSHD.iter().find_map(|name| text(system, name)).map(|it| includes(&it)),
+        sshd_reads_folder: sshd.as_deref().map(includes),
+        sshd_accepts_colorterm: sshd.as_deref().is_some_and(accepts_colorterm),
         has_profile_folder: is_there("/etc/profile.d"),
         is_nixos: is_there("/etc/NIXOS"),
         shares_fuse: shares_fuse(system),
@@ -56,23 +60,31 @@ fn text(system: &dyn System, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// `Include /etc/ssh/sshd_config.d/*.conf`; a relative path begins at `/etc/ssh`. What stands in a
-/// `Match` block does not hold for all.
+/// `Include /etc/ssh/sshd_config.d/*.conf`; a relative path begins at `/etc/ssh`.
 fn includes(text: &str) -> bool {
-    let is = |word: Option<&str>, name: &str| word.is_some_and(|it| it.eq_ignore_ascii_case(name));
-    let words = |line: &'_ str| -> Vec<String> {
+    settings(text, "include").iter().any(|word| {
+        let path = word.strip_prefix("/etc/ssh/").unwrap_or(word);
+        matches!(path, "sshd_config.d/*.conf" | "sshd_config.d/*")
+    })
+}
+
+fn accepts_colorterm(text: &str) -> bool {
+    settings(text, "acceptenv").iter().any(|word| matches!(*word, "COLORTERM" | "*"))
+}
+
+/// The values of a keyword that hold for all: what stands in a `Match` block does not.
+fn settings<'a>(text: &'a str, keyword: &str) -> Vec<&'a str> {
+    let mut values = Vec::new();
+    for line in text.lines() {
         let words = line.split([' ', '\t', '=']).filter(|word| !word.is_empty());
-        words.map(|word| word.trim_matches('"').to_owned()).collect()
-    };
-    text.lines()
-        .map(words)
-        .take_while(|words| !is(words.first().map(String::as_str), "match"))
-        .filter(|words| is(words.first().map(String::as_str), "include"))
-        .flatten()
-        .any(|word| {
-            let path = word.strip_prefix("/etc/ssh/").unwrap_or(&word);
-            matches!(path, "sshd_config.d/*.conf" | "sshd_config.d/*")
-        })
+        let mut words = words.map(|word| word.trim_matches('"'));
+        match words.next() {
+            Some(word) if word.eq_ignore_ascii_case("match") => break,
+            Some(word) if word.eq_ignore_ascii_case(keyword) => values.extend(words),
+            _ => {}
+        }
+    }
+    values
 }
 
 #[cfg(test)]
@@ -91,5 +103,7 @@ mod tests {
         ] {
             assert_eq!(includes(text), expected, "{text}");
         }
+        assert!(accepts_colorterm("acceptenv LANG LC_* COLORTERM\n"));
+        assert!(!accepts_colorterm("AcceptEnv LANG LC_*\nMatch all\nAcceptEnv COLORTERM\n"));
     }
 }

@@ -79,6 +79,7 @@ fn colorterm(draft: &mut Draft<'_>) {
     let is_theirs =
         draft.facts.logins.is_nixos || draft.facts.owned_by_nixos.contains("/etc/ssh/sshd_config");
     match draft.facts.logins.sshd_reads_folder {
+        _ if draft.facts.logins.sshd_accepts_colorterm => {}
         None => {}
         Some(_) if is_theirs => {
             draft.skip(step, "owned by NixOS: set services.openssh.settings.AcceptEnv");

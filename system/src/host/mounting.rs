@@ -6,7 +6,9 @@ mod device;
 mod driver;
 mod helper;
 mod options;
+pub(super) mod ownership;
 mod recipe;
+mod userns;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

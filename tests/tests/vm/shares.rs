@@ -9,6 +9,9 @@ use nixvm_e2e::rig::seed::{Access, Mount, MountType, Seed};
 use nixvm_e2e::rig::suite::{Tally, skip};
 use nixvm_e2e::rig::{layer, virtiofs};
 
+/// A tag that no device has.
+const GONE: &str = "lima-00000000000000ff";
+
 pub fn virtiofs(tally: &mut Tally) -> Result<()> {
     if virtiofs::program().is_none() {
         return Err(skip("no virtiofsd"));
@@ -33,9 +36,12 @@ pub fn virtiofs(tally: &mut Tally) -> Result<()> {
         });
         mounts.push(Mount { tag: tag.into(), point: point.into(), access });
     }
+    let gone = Mount { tag: GONE.into(), point: "/mnt/gone".into(), access: Access::ReadOnly };
+    mounts.push(gone);
     let keys = vec![machine.public_key()?];
-    let mut vm =
-        machine.boot(&Seed { keys, mounts, mount_type: MountType::Virtiofs, ..Seed::default() })?;
+    let mount_type = MountType::Virtiofs;
+    // As on macOS, where the first user has this id.
+    let mut vm = machine.boot(&Seed { keys, mounts, mount_type, uid: 501, ..Seed::default() })?;
     let ssh = vm.ssh()?;
     vm.boot_done(&ssh)?;
     tally.check("a_writable_share_is_written", || {
@@ -47,6 +53,17 @@ pub fn virtiofs(tally: &mut Tally) -> Result<()> {
         let said =
             ssh.run("cat /mnt/fixed/given; touch /mnt/fixed/x 2>/dev/null || echo refused")?;
         ensure!(said == "read merefused\n", "{said}");
+        Ok(())
+    });
+    tally.check("a_share_that_is_not_attached_is_skipped_with_a_reason", || {
+        let status = ssh.run("nixvm-agent status")?;
+        let line = status.lines().find(|line| line.contains(GONE)).unwrap_or_default().trim();
+        ensure!(line.starts_with("skipped") && line.contains("not found"), "{status}");
+        Ok(())
+    });
+    tally.check("a_user_may_have_the_first_id_of_macos", || {
+        let said = ssh.run("id -u; stat -c %u ~ /mnt/host/from-guest")?;
+        ensure!(said == "501\n501\n501\n", "{said}");
         Ok(())
     });
     tally.check("nothing_failed_and_nothing_is_left_behind", || vm.check_health(&ssh, &[]));

@@ -18,16 +18,30 @@ pub(super) fn set(mount: BorrowedFd<'_>, bind: Bind, attrs: MountAttrFlags) -> R
         propagation: 0,
         userns_fd: 0,
     };
-    let depth = if bind == Bind::Tree { libc::AT_RECURSIVE } else { 0 };
-    // SAFETY: the path is a literal text with its end, and the structure is a live local of the
-    // size that is given.
+    call(mount, if bind == Bind::Tree { libc::AT_RECURSIVE } else { 0 }, &attr)
+}
+
+/// Shows the owners of files as the user namespace calls them.
+pub(super) fn map_ids(mount: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> Result<(), Errno> {
+    let attr = libc::mount_attr {
+        attr_set: u64::from(MountAttrFlags::MOUNT_ATTR_IDMAP.bits()),
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: u64::try_from(namespace.as_raw_fd()).map_err(|_| Errno::BADF)?,
+    };
+    call(mount, 0, &attr)
+}
+
+fn call(mount: BorrowedFd<'_>, flags: i32, attr: &libc::mount_attr) -> Result<(), Errno> {
+    // SAFETY: the path is a literal text with its end, and the structure is a live one of the size
+    // that is given.
     let done = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
             mount.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH | depth,
-            &raw const attr,
+            libc::AT_EMPTY_PATH | flags,
+            &raw const *attr,
             size_of::<libc::mount_attr>(),
         )
     };

@@ -94,7 +94,7 @@ fn plain(word: &[u8]) -> String {
     kinds.iter().find_map(|kind| text.strip_prefix(kind)).unwrap_or(text).to_owned()
 }
 
-fn reap(pid: libc::pid_t) -> io::Result<()> {
+pub(super) fn reap(pid: libc::pid_t) -> io::Result<()> {
     let Some(pid) = Pid::from_raw(pid) else { return Ok(()) };
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
     // It has said all it had to say, or never will.
@@ -106,7 +106,7 @@ fn reap(pid: libc::pid_t) -> io::Result<()> {
 }
 
 /// Whether the descriptor has something to read within the limit.
-fn is_ready(fd: impl AsFd, limit: Duration) -> io::Result<bool> {
+pub(super) fn is_ready(fd: impl AsFd, limit: Duration) -> io::Result<bool> {
     let deadline = Instant::now().checked_add(limit);
     loop {
         let left = deadline.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
