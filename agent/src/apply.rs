@@ -6,6 +6,7 @@ mod logins;
 mod mounts;
 mod network;
 mod scripts;
+mod share_owner;
 
 use nixvm_system::{Attrs, Change, GuestPath, Links, System, WriteError};
 use serde::{Deserialize, Serialize};
@@ -202,6 +203,9 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
         Action::SessionEnvironment { variables } => logins::session(system, variables.reveal()),
         Action::AcceptColorterm => logins::accept_colorterm(system),
         Action::SbinPath => logins::sbin_path(system),
+        Action::ShareOwner { target, user, host } => {
+            share_owner::exchange(system, target, user.as_str(), *host)
+        }
         Action::FuseSharing { points } => fuse::sharing(system, points),
     }
 }

@@ -7,6 +7,7 @@ mod lima;
 mod logins;
 mod mounts;
 mod network;
+mod share_owner;
 
 pub use logins::OWN_FILE as OWN_ENVIRONMENT;
 use nixvm_system::GuestPath;

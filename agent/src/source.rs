@@ -74,6 +74,8 @@ pub struct MediumAt {
     pub fstype: &'static str,
     /// Volume label.
     pub label: String,
+    /// User id of who made it, on the host.
+    pub owner: Option<u32>,
 }
 
 /// A file that is there and could not be read.
@@ -208,16 +210,18 @@ pub fn from_medium(medium: &dyn Medium, origin: &str) -> Result<(Seed, Vec<Note>
 
 fn from_device(device: &dyn ReadAt, origin: &str) -> Result<(Seed, Vec<Note>), SourceError> {
     let fault = |source| SourceError::Medium { origin: origin.to_owned(), source };
-    let at =
-        |fstype, label: &str| MediumAt { device: GuestPath::root(), fstype, label: label.into() };
+    let at = |fstype, label: &str, owner| {
+        let device = GuestPath::root();
+        MediumAt { device, fstype, label: label.into(), owner }
+    };
     if let Some(iso) = iso9660::Iso9660::open(device).map_err(fault)? {
         let (mut seed, notes) = from_medium(&iso, origin)?;
-        seed.medium = Some(at("iso9660", iso.label()));
+        seed.medium = Some(at("iso9660", iso.label(), iso.owner()));
         return Ok((seed, notes));
     }
     if let Some(fat) = fat::Fat::open(device).map_err(fault)? {
         let (mut seed, notes) = from_medium(&fat, origin)?;
-        seed.medium = Some(at("vfat", fat.label()));
+        seed.medium = Some(at("vfat", fat.label(), None));
         return Ok((seed, notes));
     }
     Err(SourceError::Unknown { origin: origin.to_owned() })

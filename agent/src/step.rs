@@ -150,6 +150,15 @@ pub enum Action {
     AcceptColorterm,
     /// Lets login shells find the tools of the administrator.
     SbinPath,
+    /// Shows what the host's user owns on a share as the guest's user's.
+    ShareOwner {
+        /// Mount point.
+        target: GuestPath,
+        /// The guest's user.
+        user: UserName,
+        /// The host's user, by number.
+        host: u32,
+    },
     /// Lets users show their FUSE mounts to others.
     FuseSharing {
         /// Mount points that the host will mount on.

@@ -150,6 +150,8 @@ cases! {
     variables_that_are_gone,
     reverse_sshfs_on_ubuntu,
     reverse_sshfs_with_fuse3_only,
+    shares_of_another_owner,
+    shares_that_cannot_change_owner,
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(super) fn mount(
 }
 
 /// What is mounted there. The table has the place itself, not a way to it through links.
-fn mounted(system: &dyn System, target: &GuestPath) -> Result<Option<Mount>, Fault> {
+pub(super) fn mounted(system: &dyn System, target: &GuestPath) -> Result<Option<Mount>, Fault> {
     let Some(place) = system.resolve(target)? else { return Ok(None) };
     Ok(system.mounts()?.into_iter().rev().find(|mount| mount.target == place))
 }

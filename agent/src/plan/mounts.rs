@@ -3,7 +3,7 @@
 use nixvm_system::{GuestPath, MountSpec};
 
 use super::accounts::home;
-use super::{Draft, fixed, step};
+use super::{Draft, fixed, share_owner, step};
 use crate::config::types::{MountEntry, UserName};
 use crate::config::{Config, Finding};
 use crate::facts::Line;
@@ -27,6 +27,7 @@ pub fn steps(seed: &Seed, config: &Config, draft: &mut Draft<'_>) {
     for entry in entries {
         dropped(entry, draft);
         mount(entry, config, draft);
+        share_owner::step_for(entry, seed, config, draft);
     }
 }
 

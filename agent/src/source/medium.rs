@@ -102,13 +102,19 @@ pub struct Contents {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Files that are there and could not be read.
     pub unreadable: Vec<Unreadable>,
+    /// User id of who made the medium, on the host, where the medium says.
+    pub owner: Option<u32>,
 }
 
 impl fmt::Debug for Contents {
     /// Shows names only: what is in the files may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.files.keys().collect();
-        f.debug_struct("Contents").field("files", &names).field("lost", &self.unreadable).finish()
+        f.debug_struct("Contents")
+            .field("files", &names)
+            .field("lost", &self.unreadable)
+            .field("owner", &self.owner)
+            .finish()
     }
 }
 

@@ -149,7 +149,8 @@ fn a_machine_is_searched_down_to_its_devices() {
     let seed = seed.unwrap();
     assert_eq!((&*seed.origin, seed.instance_id()), ("cmdline,/dev/vdb", "fromcmdline"));
     let device = GuestPath::new("/dev/vdb").unwrap();
-    assert_eq!(seed.medium, Some(MediumAt { device, fstype: "iso9660", label: "cidata".into() }));
+    let medium = seed.medium.unwrap();
+    assert_eq!((medium.device, medium.fstype, &*medium.label), (device, "iso9660", "cidata"));
     assert_eq!(seed.files.keys().collect::<Vec<_>>(), NAMES);
     let notes: Vec<_> = notes.iter().map(|note| (note.code, &*note.origin)).collect();
     assert_eq!(notes, [("medium-ignored", "/dev/sr0")]);
