@@ -24,6 +24,8 @@ pub fn virtiofs(tally: &mut Tally) -> Result<()> {
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777))?;
     std::fs::write(fixed.path().join("given"), "read me")?;
     std::fs::set_permissions(fixed.path(), std::fs::Permissions::from_mode(0o777))?;
+    // The user who made the medium, and not the guest's.
+    std::os::unix::fs::chown(folder.path(), Some(1000), Some(1000))?;
     let mut mounts = Vec::new();
     for (tag, folder, point, access) in [
         ("lima-00000000000000aa", &folder, "/mnt/host", Access::ReadWrite),
@@ -59,6 +61,19 @@ pub fn virtiofs(tally: &mut Tally) -> Result<()> {
         let status = ssh.run("nixvm-agent status")?;
         let line = status.lines().find(|line| line.contains(GONE)).unwrap_or_default().trim();
         ensure!(line.starts_with("skipped") && line.contains("not found"), "{status}");
+        Ok(())
+    });
+    tally.check("files_of_the_hosts_user_are_the_users_or_the_report_says_why_not", || {
+        let owner = ssh.run("stat -c %u /mnt/host")?;
+        let status = ssh.run("nixvm-agent status")?;
+        let line = "show the files of 1000 on /mnt/host as those of ada";
+        let line = status.lines().find(|it| it.contains(line)).unwrap_or_default().trim();
+        let said = match owner.trim() {
+            "501" => line.starts_with("changed"),
+            "1000" => line.starts_with("skipped") && line.contains("belong to 1000, ada is 501"),
+            _ => false,
+        };
+        ensure!(said, "owner {owner}{status}");
         Ok(())
     });
     tally.check("a_user_may_have_the_first_id_of_macos", || {
