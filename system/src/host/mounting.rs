@@ -70,7 +70,7 @@ pub(super) fn mount(
     let failed = |source: io::Error| MountError::of(spec, source);
     let options = options::divide(&spec.options);
     let folder = tree.mount_point(&spec.target, links).map_err(failed)?;
-    if options.bind.is_none() && (options.is_loop || helper::is_needed(&spec.fstype)) {
+    if options.is_for_tool || options.bind.is_none() && helper::is_needed(&spec.fstype) {
         return helper::mount(tree, spec, &folder, limit);
     }
     let source = device::path(&spec.source);

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
@@ -110,6 +110,17 @@ fn become_user(user: &Credentials) -> io::Result<()> {
 fn wait(mut child: Child, limit: Duration) -> io::Result<Ended> {
     let pid = Pid::from_child(&child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    if is_ready(&pidfd, limit)? {
+        return child.wait().map(ended);
+    }
+    // ESRCH: it ended this very moment.
+    let _ = kill_process_group(pid, Signal::KILL);
+    child.wait()?;
+    Ok(Ended::TimedOut)
+}
+
+/// Whether a descriptor becomes readable within the limit; that of a process does when it ends.
+pub(super) fn is_ready(fd: impl AsFd, limit: Duration) -> io::Result<bool> {
     let deadline = Instant::now().checked_add(limit);
     loop {
         let left = deadline.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
@@ -117,16 +128,9 @@ fn wait(mut child: Child, limit: Duration) -> io::Result<Ended> {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(left.subsec_nanos()),
         };
-        match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout)) {
+        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)) {
             Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-            Ok(0) => {
-                // ESRCH: it ended this very moment.
-                let _ = kill_process_group(pid, Signal::KILL);
-                child.wait()?;
-                return Ok(Ended::TimedOut);
-            }
-            Ok(_) => return child.wait().map(ended),
+            other => return Ok(other? > 0),
         }
     }
 }

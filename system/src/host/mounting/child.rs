@@ -4,15 +4,15 @@
 //! the whole program from ending; a process can be left behind.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
 
 use super::recipe::Refusal;
+use crate::host::run::is_ready;
 
 /// How long a killed process may take to end. One that is stuck in the kernel for good is left to
 /// PID 1.
@@ -103,20 +103,4 @@ pub(super) fn reap(pid: libc::pid_t) -> io::Result<()> {
         waitpid(Some(pid), WaitOptions::empty())?;
     }
     Ok(())
-}
-
-/// Whether the descriptor has something to read within the limit.
-pub(super) fn is_ready(fd: impl AsFd, limit: Duration) -> io::Result<bool> {
-    let deadline = Instant::now().checked_add(limit);
-    loop {
-        let left = deadline.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(left.subsec_nanos()),
-        };
-        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)) {
-            Err(Errno::INTR) => {}
-            other => return Ok(other? > 0),
-        }
-    }
 }

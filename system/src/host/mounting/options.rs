@@ -14,8 +14,8 @@ pub(super) struct Divided<'a> {
     pub(super) parameters: Vec<Parameter<'a>>,
     /// Whether a folder is shown at a second place, alone or with what is mounted below it.
     pub(super) bind: Option<Bind>,
-    /// Whether a file is to become a device first, which is work for `mount(8)`.
-    pub(super) is_loop: bool,
+    /// Whether an option asks for what only `mount(8)` does: a device made of a file, for example.
+    pub(super) is_for_tool: bool,
 }
 
 /// How much a bind mount shows.
@@ -56,8 +56,10 @@ pub(super) fn divide(options: &str) -> Divided<'_> {
             }
             "bind" => divided.bind = Some(Bind::Folder),
             "rbind" => divided.bind = Some(Bind::Tree),
-            "loop" => divided.is_loop = true,
-            name if name.starts_with("loop=") => divided.is_loop = true,
+            "loop" => divided.is_for_tool = true,
+            name if name.starts_with("loop=") || name.starts_with("X-mount.") => {
+                divided.is_for_tool = true;
+            }
             name if is_nobodys(name) => {}
             name => match attr(name) {
                 Some(attr) => divided.attrs |= attr.bits(),
@@ -114,12 +116,12 @@ mod tests {
     use super::*;
 
     fn show(options: &str) -> String {
-        let Divided { attrs, parameters, bind, is_loop } = divide(options);
+        let Divided { attrs, parameters, bind, is_for_tool } = divide(options);
         let words = parameters.iter().map(|(name, value)| match value {
             Some(value) => format!("[{name}={value}]"),
             None => format!("[{name}]"),
         });
-        format!("{attrs:x} {bind:?} {is_loop} {}", words.collect::<String>())
+        format!("{attrs:x} {bind:?} {is_for_tool} {}", words.collect::<String>())
     }
 
     #[test]
@@ -138,6 +140,7 @@ mod tests {
             ("nosuid,nodev,noexec,noatime", "1e None false "),
             ("rbind,ro", "1 Some(Tree) false [ro]"),
             ("loop,ro", "1 None true [ro]"),
+            ("bind,X-mount.idmap=b:0:1:1", "0 Some(Folder) true "),
             ("context=\"a:s0:c1,c2\",rw", "0 None false [context=a:s0:c1,c2]"),
         ];
         for (options, expected) in table {

@@ -9,6 +9,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::child;
 use crate::Owner;
+use crate::host::run::is_ready;
 
 /// How long the kernel may take to make a namespace.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -23,8 +24,7 @@ pub(super) fn exchanging(one: Owner, other: Owner) -> io::Result<OwnedFd> {
         0 => inhabit(&writer),
         pid => {
             drop(writer);
-            let made =
-                child::is_ready(&reader, LIMIT).and_then(|_| described(pid, &reader, one, other));
+            let made = is_ready(&reader, LIMIT).and_then(|_| described(pid, &reader, one, other));
             child::reap(pid)?;
             made
         }
