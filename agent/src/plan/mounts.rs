@@ -26,8 +26,7 @@ pub fn steps(seed: &Seed, config: &Config, draft: &mut Draft<'_>) {
     entries.sort_by_key(|entry| entry.target.relative().split('/').count());
     for entry in entries {
         dropped(entry, draft);
-        mount(entry, config, draft);
-        share_owner::step_for(entry, seed, config, draft);
+        mount(entry, seed, config, draft);
     }
 }
 
@@ -46,7 +45,7 @@ fn cidata(seed: &Seed, draft: &mut Draft<'_>) {
     draft.add(Step { lifetime, ..step("mount:cidata", title, Stage::Early, action) });
 }
 
-fn mount(entry: &MountEntry, config: &Config, draft: &mut Draft<'_>) {
+fn mount(entry: &MountEntry, seed: &Seed, config: &Config, draft: &mut Draft<'_>) {
     let MountEntry { source, target, fstype, mark, .. } = entry;
     let owner = owner(target, config);
     let spec = MountSpec {
@@ -64,10 +63,11 @@ fn mount(entry: &MountEntry, config: &Config, draft: &mut Draft<'_>) {
         origin: format!("user-data:{}", mark.line),
         ..step(format!("mount:{target}"), title, Stage::Early, action)
     };
-    match systemds(entry, draft) {
-        Some(line) => draft.skip(step, format!("line {line} of /etc/fstab mounts it")),
-        None => draft.add(step),
+    if let Some(line) = systemds(entry, draft) {
+        return draft.skip(step, format!("line {line} of /etc/fstab mounts it"));
     }
+    draft.add(step);
+    share_owner::step_for(entry, seed, config, draft);
 }
 
 /// The line of `/etc/fstab` by which systemd mounts the same, if there is one: two that mount at
