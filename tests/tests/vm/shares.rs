@@ -60,7 +60,7 @@ pub fn virtiofs(tally: &mut Tally) -> Result<()> {
     tally.check("a_share_that_is_not_attached_is_skipped_with_a_reason", || {
         let status = ssh.run("nixvm-agent status")?;
         let line = status.lines().find(|line| line.contains(GONE)).unwrap_or_default().trim();
-        ensure!(line.starts_with("skipped") && line.contains("not found"), "{status}");
+        ensure!(line.starts_with("skipped") && line.contains("is the share attached"), "{status}");
         Ok(())
     });
     tally.check("files_of_the_hosts_user_are_the_users_or_the_report_says_why_not", || {
