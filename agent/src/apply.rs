@@ -1,18 +1,21 @@
 //! The only place where a step has effects.
 
 mod accounts;
-mod disks;
 mod address;
+mod disks;
 mod files;
+mod fuse;
 mod hosts;
+mod logins;
 mod mounts;
 mod network;
 mod owner;
 mod packages;
 mod place;
 mod scripts;
-mod settings;
 mod secrets;
+mod settings;
+mod share_owner;
 
 use nixvm_system::{Attrs, Change, GuestPath, Links, System, WriteError};
 use serde::{Deserialize, Serialize};
@@ -73,16 +76,32 @@ pub(crate) struct Fault {
     code: String,
     reason: String,
     hint: Option<String>,
+    /// Whether the seed says that the machine is right without it.
+    is_allowed: bool,
 }
 
 impl Fault {
     pub(crate) fn new(code: &str, reason: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), reason: reason.into(), hint: None }
+        Self { code: code.to_owned(), reason: reason.into(), hint: None, is_allowed: false }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// A fault that the seed allows: the step is then skipped, with the reason and the hint.
+    pub(crate) fn allowed(self) -> Self {
+        Self { is_allowed: true, ..self }
+    }
+
+    fn result(self) -> StepResult {
+        let Self { code, reason, hint, is_allowed } = self;
+        if !is_allowed {
+            return StepResult::Failed { code, reason, hint };
+        }
+        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        StepResult::Skipped { reason: format!("{reason}{hint}") }
     }
 }
 
@@ -174,9 +193,7 @@ fn one(planned: &Planned, failed: &[String], system: &mut dyn System) -> StepRes
     match act(&planned.step.action, system) {
         Ok(Change::Changed) => StepResult::Changed,
         Ok(Change::Unchanged) => StepResult::Unchanged,
-        Err(fault) => {
-            StepResult::Failed { code: fault.code, reason: fault.reason, hint: fault.hint }
-        }
+        Err(fault) => fault.result(),
     }
 }
 
@@ -190,10 +207,10 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
         Action::Account { .. } => accounts::account(system, action),
         Action::Keys { user, keys } => accounts::keys(system, user.as_str(), keys),
         Action::Sudo { rules } => accounts::sudo(system, rules),
-        Action::Environment { block } => environment(system, block.reveal()),
+        Action::Environment { block } => logins::environment(system, block.reveal()),
         Action::Linger { user } => linger(system, user.as_str()),
         Action::Mount { spec, owner } => mounts::mount(system, spec, owner.as_ref()),
-        Action::Fuse { user, points } => mounts::fuse(system, user.as_str(), points),
+        Action::Fuse { user, points } => fuse::points(system, user.as_str(), points),
         Action::GuestAgent { text } => {
             write(system, "/run/nixvm-agent/guestagent.env", text.as_bytes(), 0o644)
         }
@@ -213,7 +230,7 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
         Action::Graphics => settings::kernel::graphics(system),
         Action::Rosetta(rosetta) => settings::rosetta::rosetta(system, rosetta),
         Action::SudoPassword { user } => settings::password::set(system, user.as_str()),
-        Action::File(step) => files::provide(system, step),
+        Action::Provided(step) => files::provide(system, step),
         Action::AwaitAddress { limit } => address::wait(system, *limit),
         Action::Packages(step) => packages::manage(system, step),
         Action::Containerd(step) => packages::containerd(system, step),
@@ -221,6 +238,13 @@ fn act(action: &Action, system: &mut dyn System) -> Result<Change, Fault> {
         Action::Hosts(line) => hosts::write(system, line),
         Action::Redirects(table) => Ok(system.redirect(table.table, &table.redirects)?),
         Action::Resolved(drop_in) => network::resolved(system, drop_in),
+        Action::SessionEnvironment { variables } => logins::session(system, variables.reveal()),
+        Action::AcceptColorterm => logins::accept_colorterm(system),
+        Action::SbinPath => logins::sbin_path(system),
+        Action::ShareOwner { target, user, host } => {
+            share_owner::exchange(system, target, user.as_str(), *host)
+        }
+        Action::FuseSharing { points } => fuse::sharing(system, points),
     }
 }
 
@@ -255,28 +279,6 @@ fn timezone(system: &mut dyn System, zone: &str) -> Result<Change, Fault> {
     }
     Err(Fault::new("no-such-timezone", format!("the zone {zone} is not in /usr/share/zoneinfo"))
         .hint("check its name; on a small image install the zone database (tzdata)"))
-}
-
-/// Replaces what stands between Lima's two marks, or adds it at the end. The rest of the file, which
-/// is the administrator's, stays.
-fn environment(system: &mut dyn System, block: &[u8]) -> Result<Change, Fault> {
-    let path = GuestPath::new("/etc/environment")?;
-    let now = system.read(&path, 1 << 20)?.unwrap_or_default();
-    let mut text = Vec::new();
-    let mut is_inside = false;
-    for line in now.split_inclusive(|byte| *byte == b'\n') {
-        match line.trim_ascii() {
-            b"#LIMA-START" => is_inside = true,
-            b"#LIMA-END" => is_inside = false,
-            _ if is_inside => {}
-            _ => text.extend(line),
-        }
-    }
-    if !text.is_empty() && !text.ends_with(b"\n") {
-        text.push(b'\n');
-    }
-    text.extend(block);
-    write(system, path.as_str(), &text, 0o644)
 }
 
 /// What `loginctl enable-linger` does, without needing logind to run yet.

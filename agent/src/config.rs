@@ -1,8 +1,8 @@
 //! What a seed says, as checked types. A bad key loses itself and is named by a [`Finding`]; its
 //! neighbours are kept, and parsing as a whole never fails.
 
-pub mod disks;
 pub mod certificates;
+pub mod disks;
 pub mod env_file;
 pub mod finding;
 pub mod lima;

@@ -1,14 +1,19 @@
 //! What is there now. Everything the plan must know about the machine is read here, before it.
 
 pub mod disks;
-pub mod platform;
-pub mod rootless;
-pub mod provision;
+mod fstab;
+mod logins;
 pub mod network;
+mod pam;
+pub mod platform;
+pub mod provision;
+pub mod rootless;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+pub use fstab::Line;
+pub use logins::{Logins, shares_fuse};
 use nixvm_system::{Backing, FileError, GuestPath, Mount, System};
 
 use crate::accounts::Accounts;
@@ -30,6 +35,7 @@ const OWNABLE: &[&str] = &[
     "/etc/subuid",
     "/etc/subgid",
     "/etc/hosts",
+    "/etc/ssh/sshd_config",
 ];
 
 /// The machine as it is.
@@ -57,6 +63,24 @@ pub struct Facts {
     pub disks: Option<disks::Disks>,
     /// Whether the image says that its root is not to be grown: `/etc/growroot-disabled`.
     pub growing_is_off: bool,
+    /// The time.
+    pub now: Duration,
+    /// What kind of distribution this is.
+    pub platform: Platform,
+    /// Users that have subordinate ids.
+    pub subordinate: BTreeSet<String>,
+    /// Settings of the kernel that rootless containers need and this kernel has.
+    pub sysctls: BTreeSet<&'static str>,
+    /// What provisioning meets.
+    pub provision: provision::Provision,
+    /// Services and files of the network.
+    pub network: network::NetworkFacts,
+    /// What systemd mounts by itself.
+    pub fstab: Vec<Line>,
+    /// Whether files carry labels of `SELinux`.
+    pub selinux: bool,
+    /// What a login reads.
+    pub logins: Logins,
 }
 
 impl Facts {
@@ -78,18 +102,6 @@ impl Facts {
             Task::Format { .. } | Task::Refuse { .. } => false,
         }
     }
-    /// The time.
-    pub now: Duration,
-    /// What kind of distribution this is.
-    pub platform: Platform,
-    /// Users that have subordinate ids.
-    pub subordinate: BTreeSet<String>,
-    /// Settings of the kernel that rootless containers need and this kernel has.
-    pub sysctls: BTreeSet<&'static str>,
-    /// What provisioning meets.
-    pub provision: provision::Provision,
-    /// Services and files of the network.
-    pub network: network::NetworkFacts,
 }
 
 /// Reads all of it. What cannot be read becomes a finding; what depends on it is then left alone.
@@ -127,6 +139,9 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
         subordinate: subordinate.unwrap_or_default(),
         sysctls: rootless::sysctls(system),
         provision: provision::Provision::default(),
+        fstab: fstab::read(system),
+        selinux: selinux(system),
+        logins: logins::read(system),
     };
     (facts, findings)
 }
@@ -213,6 +228,12 @@ fn owned(system: &dyn System) -> BTreeSet<&'static str> {
 fn growing_is_off(system: &dyn System) -> bool {
     GuestPath::new("/etc/growroot-disabled")
         .is_ok_and(|path| !matches!(system.stat(&path), Ok(None)))
+}
+
+/// The folder is there when the kernel has it, the file when it is in use.
+fn selinux(system: &dyn System) -> bool {
+    GuestPath::new("/sys/fs/selinux/enforce")
+        .is_ok_and(|it| matches!(system.stat(&it), Ok(Some(_))))
 }
 
 fn shells(system: &dyn System) -> BTreeSet<String> {

@@ -2,15 +2,19 @@
 //! every input gives one.
 
 mod accounts;
-mod disks;
 mod clock;
+mod disks;
+mod fuse;
 mod lima;
+mod logins;
 mod mounts;
 mod network;
-mod settings;
 mod provision;
 mod resolver;
+mod settings;
+mod share_owner;
 
+pub use logins::OWN_FILE as OWN_ENVIRONMENT;
 use nixvm_system::GuestPath;
 use serde::Serialize;
 
@@ -80,9 +84,10 @@ pub fn plan(
     disks::steps(seed, config, &mut draft);
     settings::steps(config, &mut draft);
     resolver::steps(config, &mut draft);
-    lima::steps(seed, config, options, &mut draft);
     lima::steps(config, &mut draft);
     provision::late(seed, config, options, &mut draft);
+    // Within a stage as they were added.
+    draft.plan.steps.sort_by_key(|planned| planned.step.stage);
     draft.plan
 }
 

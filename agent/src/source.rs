@@ -76,6 +76,8 @@ pub struct MediumAt {
     pub label: String,
     /// When it was made, in seconds after 1970, if it says so.
     pub made: Option<u64>,
+    /// User id of who made it, on the host.
+    pub owner: Option<u32>,
 }
 
 /// A file that is there and could not be read.
@@ -210,20 +212,21 @@ pub fn from_medium(medium: &dyn Medium, origin: &str) -> Result<(Seed, Vec<Note>
 
 fn from_device(device: &dyn ReadAt, origin: &str) -> Result<(Seed, Vec<Note>), SourceError> {
     let fault = |source| SourceError::Medium { origin: origin.to_owned(), source };
-    let at = |fstype, medium: &dyn Medium| MediumAt {
+    let at = |fstype, medium: &dyn Medium, owner| MediumAt {
         device: GuestPath::root(),
         fstype,
         label: medium.label().into(),
         made: medium.made(),
+        owner,
     };
     if let Some(iso) = iso9660::Iso9660::open(device).map_err(fault)? {
         let (mut seed, notes) = from_medium(&iso, origin)?;
-        seed.medium = Some(at("iso9660", &iso));
+        seed.medium = Some(at("iso9660", &iso, iso.owner()));
         return Ok((seed, notes));
     }
     if let Some(fat) = fat::Fat::open(device).map_err(fault)? {
         let (mut seed, notes) = from_medium(&fat, origin)?;
-        seed.medium = Some(at("vfat", &fat));
+        seed.medium = Some(at("vfat", &fat, None));
         return Ok((seed, notes));
     }
     Err(SourceError::Unknown { origin: origin.to_owned() })

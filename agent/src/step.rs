@@ -2,9 +2,9 @@
 //! before anything runs.
 
 pub mod disk;
-mod settings;
-pub mod provision;
 pub mod network;
+pub mod provision;
+mod settings;
 
 use nixvm_system::{GuestPath, MountSpec, Secret};
 use serde::{Deserialize, Serialize};
@@ -128,7 +128,7 @@ pub enum Action {
         /// Owner of mount points that are made, if they are not root's.
         owner: Option<UserName>,
     },
-    /// Lets users share their FUSE mounts: `user_allow_other`, and mount points of their own.
+    /// Gives a user mount points of its own.
     Fuse {
         /// Owner of the mount points.
         user: UserName,
@@ -206,7 +206,7 @@ pub enum Action {
         user: UserName,
     },
     /// Writes or edits a file.
-    File(provision::FileStep),
+    Provided(provision::FileStep),
     /// Waits until networkd has an IPv4 address.
     AwaitAddress {
         /// Longest time in seconds.
@@ -224,6 +224,30 @@ pub enum Action {
     Redirects(network::Redirects),
     /// Writes a drop-in of systemd-resolved into `/run`.
     Resolved(network::Resolved),
+    /// Writes Lima's variables to where the sessions of a `NixOS` look for them.
+    SessionEnvironment {
+        /// The variables, which may hold secrets.
+        #[serde(serialize_with = "variables_digest_only")]
+        variables: Secret<Variables>,
+    },
+    /// Lets the host tell a session how many colours its terminal has.
+    AcceptColorterm,
+    /// Lets login shells find the tools of the administrator.
+    SbinPath,
+    /// Shows what the host's user owns on a share as the guest's user's.
+    ShareOwner {
+        /// Mount point.
+        target: GuestPath,
+        /// The guest's user.
+        user: UserName,
+        /// The host's user, by number.
+        host: u32,
+    },
+    /// Lets users show their FUSE mounts to others.
+    FuseSharing {
+        /// Mount points that the host will mount on.
+        points: Vec<GuestPath>,
+    },
 }
 
 /// A provision script with all it needs.
@@ -273,6 +297,15 @@ pub(crate) fn digest_only<S: serde::Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&hex(&Sha256::digest(text.reveal())))
+}
+
+fn variables_digest_only<S: serde::Serializer>(
+    variables: &Secret<Variables>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let lines: String =
+        variables.reveal().iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    serializer.serialize_str(&hex(&Sha256::digest(lines)))
 }
 
 impl Stage {

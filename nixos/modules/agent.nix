@@ -9,6 +9,8 @@ let
   cfg = config.services.nixvm-agent;
 in
 {
+  imports = [ ./logins.nix ];
+
   options.services.nixvm-agent = {
     enable = lib.mkEnableOption "nixvm-agent, which applies a Lima or NoCloud seed at boot";
 

@@ -21,13 +21,17 @@ use crate::tree::Tree;
 use crate::{
     Attrs, Backing, Change, Clock, Command, CommandError, Commands, Disk, DiskError, Disks,
     FileError, Files, Finished, Fresh, GuestPath, Links, Lock, Mount, MountError, MountSpec,
-    Mounts, Network, NetworkError, Part, ReadAt, Redirect, Stat, WriteError,
+    Mounts, Network, NetworkError, Owner, Part, ReadAt, Redirect, Stat, WriteError,
 };
+
+/// How long a mount may take. A share answers within milliseconds, under emulation too.
+const MOUNT_LIMIT: Duration = Duration::from_secs(10);
 
 /// The machine this program runs on.
 #[derive(Debug)]
 pub struct Host {
     tree: Tree,
+    mount_limit: Duration,
 }
 
 impl Host {
@@ -39,7 +43,13 @@ impl Host {
     /// The machine, with files and mounts below `root`. Commands still run on the machine; their
     /// working directory is below `root`.
     pub fn below(root: &str) -> io::Result<Self> {
-        Ok(Self { tree: Tree::open(root, None)? })
+        Ok(Self { tree: Tree::open(root, None)?, mount_limit: MOUNT_LIMIT })
+    }
+
+    /// The same machine with another patience for what does not answer when it is mounted.
+    #[must_use]
+    pub fn with_mount_limit(self, mount_limit: Duration) -> Self {
+        Self { mount_limit, ..self }
     }
 }
 
@@ -137,7 +147,7 @@ impl Mounts for Host {
     }
 
     fn mount(&mut self, spec: &MountSpec, links: Links<'_>) -> Result<(), MountError> {
-        mounting::mount(&self.tree, spec, links)
+        mounting::mount(&self.tree, spec, links, self.mount_limit)
     }
 
     fn backing(&self, mount_point: &GuestPath) -> Result<Option<Backing>, MountError> {
@@ -146,6 +156,16 @@ impl Mounts for Host {
 
     fn grow(&mut self, mount_point: &GuestPath, backing: &Backing) -> Result<Change, MountError> {
         disks::grow(&self.tree, mount_point, backing)
+    }
+
+    fn exchange_owners(
+        &mut self,
+        mount_point: &GuestPath,
+        one: Owner,
+        other: Owner,
+    ) -> Result<(), MountError> {
+        mounting::ownership::exchange(&self.tree, mount_point, one, other)
+            .map_err(|source| MountError::Owners { target: mount_point.clone(), source })
     }
 }
 

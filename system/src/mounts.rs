@@ -1,6 +1,6 @@
 //! [`Mounts`]: the mount table, mounting, and growing what the root lies on.
 
-use crate::{Backing, Change, GuestPath, Links};
+use crate::{Backing, Change, GuestPath, Links, Owner};
 
 /// Mounts and the disks below them.
 pub trait Mounts {
@@ -8,7 +8,8 @@ pub trait Mounts {
     /// [`crate::Files::resolve`] gives them.
     fn mounts(&self) -> Result<Vec<Mount>, MountError>;
 
-    /// Mounts; the mount point must exist, and be reached without a link that `links` refuses.
+    /// Mounts; the mount point must exist, and be reached without a link that `links` refuses. A
+    /// share that does not answer in time is not mounted at all.
     fn mount(&mut self, spec: &MountSpec, links: Links<'_>) -> Result<(), MountError>;
 
     /// The block device, and the partition if it is one, below a mount point. `None` if it is no
@@ -18,6 +19,15 @@ pub trait Mounts {
     /// Grows the partition to the end of its free space, and the file system to the end of the
     /// partition. Never moves a start, never shrinks.
     fn grow(&mut self, mount_point: &GuestPath, backing: &Backing) -> Result<Change, MountError>;
+
+    /// From now on shows what belongs to the one owner as the other's, and the other way round, below
+    /// this mount point. An error: the kernel or the file system cannot, and nothing changed.
+    fn exchange_owners(
+        &mut self,
+        mount_point: &GuestPath,
+        one: Owner,
+        other: Owner,
+    ) -> Result<(), MountError>;
 }
 
 /// One line of the mount table.
@@ -40,7 +50,7 @@ pub struct MountSpec {
     pub target: GuestPath,
     /// File system type, for example `9p`, `virtiofs`, `iso9660`.
     pub fstype: String,
-    /// Comma-separated options: those of `mount(8)` that are flags, and the file system's own.
+    /// Comma-separated options, as for `mount(8)`: `ro`, `nosuid`, `bind`, and the file system's own.
     pub options: String,
 }
 
@@ -65,6 +75,27 @@ pub enum MountError {
     LinkInTheWay {
         /// Where.
         target: GuestPath,
+    },
+    /// The host, or whoever serves the files, does not answer. Nothing is mounted.
+    #[error("mounting {source_name} ({fstype}) on {target}: no answer within {seconds} s")]
+    Hung {
+        /// Device or tag.
+        source_name: String,
+        /// Where.
+        target: GuestPath,
+        /// File system type.
+        fstype: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// Files cannot be shown as another owner's here.
+    #[error("showing the files of {target} as another owner's")]
+    Owners {
+        /// Where.
+        target: GuestPath,
+        /// The kernel's word.
+        #[source]
+        source: std::io::Error,
     },
     /// The mount table or a device could not be read.
     #[error("reading {what}")]
@@ -96,10 +127,18 @@ impl MountError {
         Self::Mount { source_name, target, fstype, source }
     }
 
+    pub(crate) fn hung(spec: &MountSpec, limit: std::time::Duration) -> Self {
+        let (source_name, fstype) = (spec.source.clone(), spec.fstype.clone());
+        let (target, seconds) = (spec.target.clone(), limit.as_secs());
+        Self::Hung { source_name, target, fstype, seconds }
+    }
+
     /// Stable name of the cause, for reports.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Mount { .. } => "mount-failed",
+            Self::Hung { .. } => "mount-hangs",
+            Self::Owners { .. } => "owner-differs",
             Self::LinkInTheWay { .. } => "link-in-the-way",
             Self::Read { .. } => "unreadable",
             Self::Grow { .. } => "grow-failed",

@@ -46,6 +46,21 @@ struct State {
     absent: BTreeSet<String>,
     /// Tables of redirects.
     redirects: BTreeMap<String, Vec<Redirect>>,
+    /// Sources that cannot be mounted, and why.
+    refused_mounts: BTreeMap<String, Refusal>,
+    /// Owners of what is mounted, by source: a folder has no share with files of its own.
+    share_owners: BTreeMap<String, Owner>,
+    /// Whether the kernel maps owners.
+    maps_owners: bool,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Refusal {
+    /// There is no such device.
+    Refuse,
+    /// It does not answer.
+    Hang,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -252,10 +267,34 @@ impl Mounts for Scratch {
     fn mount(&mut self, spec: &MountSpec, links: Links<'_>) -> Result<(), MountError> {
         let failed = |source: io::Error| MountError::of(spec, source);
         let folder = self.tree.mount_point(&spec.target, links).map_err(failed)?;
+        match self.state.refused_mounts.get(&spec.source) {
+            Some(Refusal::Refuse) => return Err(failed(io::ErrorKind::NotFound.into())),
+            Some(Refusal::Hang) => return Err(MountError::hung(spec, Duration::from_secs(10))),
+            None => {}
+        }
         // As the kernel does: the table has the place, not the way to it.
         let target = self.tree.path_of(&folder).map_err(failed)?;
         let (source, fstype) = (spec.source.clone(), spec.fstype.clone());
+        if let (Some(owner), Some(owners)) =
+            (self.state.share_owners.get(&source), &mut self.tree.owners)
+        {
+            owners.insert(target.clone(), *owner);
+        }
         self.state.mounts.push(Mount { source, target, fstype });
+        self.save().map_err(failed)
+    }
+
+    fn exchange_owners(
+        &mut self,
+        mount_point: &GuestPath,
+        _one: Owner,
+        other: Owner,
+    ) -> Result<(), MountError> {
+        let failed = |source| MountError::Owners { target: mount_point.clone(), source };
+        if !self.state.maps_owners {
+            return Err(failed(io::Error::from_raw_os_error(libc::EINVAL)));
+        }
+        self.tree.owners.get_or_insert_default().insert(mount_point.clone(), other);
         self.save().map_err(failed)
     }
 

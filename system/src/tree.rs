@@ -61,6 +61,11 @@ impl Tree {
         real_path(fd)?.rebased(&self.real_root()?).ok_or_else(outside)
     }
 
+    /// What the kernel calls an open file, from the machine's own root.
+    pub(crate) fn real_path(fd: &OwnedFd) -> io::Result<GuestPath> {
+        real_path(fd)
+    }
+
     /// Where the root itself lies.
     pub(crate) fn real_root(&self) -> io::Result<GuestPath> {
         real_path(&self.root)
@@ -216,9 +221,14 @@ fn read_all(
 
 /// The kernel's name for an open file.
 fn real_path(fd: &OwnedFd) -> io::Result<GuestPath> {
-    let link = fs::readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new())?;
+    let link = fs::readlink(descriptor(fd), Vec::new())?;
     let link = link.into_string().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
     GuestPath::new(&link).map_err(io::Error::other)
+}
+
+/// A path that leads to an open file, whatever its name is now.
+pub(crate) fn descriptor(fd: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -4,10 +4,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test tells by a panic what went wrong")]
 
+#[path = "support/namespace.rs"]
+mod namespace;
+
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
+use namespace::in_namespace;
 use nixvm_system::{
     Attrs, Backing, Change, Clock, Command, CommandError, Commands, Ended, FileKind, GuestPath,
     Host, Links, MountError, MountSpec, Mounts, Output, Owner, Partition, Scratch, System,
@@ -304,26 +308,6 @@ fn a_command_ends_with_its_exit_code() {
         assert_eq!(finished.ended, Ended::Exit(0));
         assert!(system.has("sh"));
     });
-}
-
-/// Runs a case as root in a mount namespace of its own, in a process of its own: the machine's
-/// mounts stay as they are.
-fn in_namespace(name: &str, case: impl FnOnce()) {
-    if std::env::var_os("NIXVM_IN_NAMESPACE").is_some() {
-        return case();
-    }
-    if !is_root() {
-        println!("SKIP {name}: mounting needs root");
-        return;
-    }
-    let status = std::process::Command::new("unshare")
-        .args(["--mount", "--propagation", "private"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env("NIXVM_IN_NAMESPACE", "1")
-        .status()
-        .unwrap();
-    assert!(status.success());
 }
 
 fn share(target: &str) -> MountSpec {

@@ -2,8 +2,8 @@
 
 use nixvm_system::{Attrs, Change, GuestPath, Links, Mount, MountError, MountSpec, Owner, System};
 
+use super::Fault;
 use super::accounts::find;
-use super::{Fault, write};
 use crate::config::types::UserName;
 
 pub(super) fn mount(
@@ -26,26 +26,32 @@ pub(super) fn mount(
         None => Place::ROOTS,
     };
     place.make(system, &spec.target)?;
-    system.mount(spec, place.links()).map_err(explain)?;
+    system.mount(spec, place.links()).map_err(|error| explain(error, spec))?;
     Ok(Change::Changed)
 }
 
 /// What is mounted there. The table has the place itself, not a way to it through links.
-fn mounted(system: &dyn System, target: &GuestPath) -> Result<Option<Mount>, Fault> {
+pub(super) fn mounted(system: &dyn System, target: &GuestPath) -> Result<Option<Mount>, Fault> {
     let Some(place) = system.resolve(target)? else { return Ok(None) };
     Ok(system.mounts()?.into_iter().rev().find(|mount| mount.target == place))
 }
 
-fn explain(error: MountError) -> Fault {
+/// With `nofail` the machine is right without what cannot be mounted; a link that somebody planted
+/// is a fault all the same.
+fn explain(error: MountError, spec: &MountSpec) -> Fault {
     let hint = match error {
         MountError::LinkInTheWay { .. } => "remove the link; what it points to is left alone",
+        MountError::Hung { .. } => "does the host still serve the share? nothing is mounted there",
         _ => "is the share attached, and its file system in the kernel?",
     };
-    Fault::from(error).hint(hint)
+    let is_allowed = !matches!(error, MountError::LinkInTheWay { .. })
+        && spec.options.split(',').any(|option| option.trim() == "nofail");
+    let fault = Fault::from(error).hint(hint);
+    if is_allowed { fault.allowed() } else { fault }
 }
 
 /// In whose folders a mount point lies.
-struct Place {
+pub(super) struct Place {
     /// Home of the user, as the way to the mount point names it; below it no link is followed.
     home: Option<GuestPath>,
     /// Owner of the folders that are missing.
@@ -57,11 +63,16 @@ impl Place {
 
     /// The seed's idea of a home may not be the account's, where the image had the user before:
     /// what lies outside the account's home is root's.
-    fn of(system: &dyn System, user: &str, target: &GuestPath) -> Result<Self, Fault> {
+    pub(super) fn of(system: &dyn System, user: &str, target: &GuestPath) -> Result<Self, Fault> {
         let account = find(system, user)?;
         let home = on_the_way(system, target, &GuestPath::new(&account.home)?)?;
         let owner = Owner { uid: account.uid, gid: account.gid };
         Ok(home.map_or(Self::ROOTS, |home| Self { home: Some(home), owner }))
+    }
+
+    /// The mount point is to be this user's wherever it lies.
+    pub(super) fn given_to(self, owner: Owner) -> Self {
+        Self { owner, ..self }
     }
 
     fn links(&self) -> Links<'_> {
@@ -69,7 +80,11 @@ impl Place {
     }
 
     /// Makes the mount point. Below a home, each missing folder on the way belongs to its user.
-    fn make(&self, system: &mut dyn System, target: &GuestPath) -> Result<Change, Fault> {
+    pub(super) fn make(
+        &self,
+        system: &mut dyn System,
+        target: &GuestPath,
+    ) -> Result<Change, Fault> {
         if system.stat(target)?.is_some() {
             return Ok(Change::Unchanged);
         }
@@ -124,37 +139,6 @@ pub(super) fn grow_root(system: &mut dyn System) -> Result<Change, Fault> {
         Some(backing) if backing.can_grow() => Ok(system.grow(&root, &backing)?),
         _ => Ok(Change::Unchanged),
     }
-}
-
-/// FUSE lets a user mount only on a folder that is the user's own, wherever it lies.
-pub(super) fn fuse(
-    system: &mut dyn System,
-    user: &str,
-    points: &[GuestPath],
-) -> Result<Change, Fault> {
-    let account = find(system, user)?;
-    let owner = Owner { uid: account.uid, gid: account.gid };
-    let mut change = allow_other(system)?;
-    for point in points {
-        let place = Place { owner, ..Place::of(system, user, point)? };
-        change = change.and(place.make(system, point)?);
-    }
-    Ok(change)
-}
-
-fn allow_other(system: &mut dyn System) -> Result<Change, Fault> {
-    let path = GuestPath::new("/etc/fuse.conf")?;
-    let text = system.read(&path, 1 << 20)?.unwrap_or_default();
-    let is_on = |line: &[u8]| line.trim_ascii() == b"user_allow_other";
-    if text.split(|byte| *byte == b'\n').any(is_on) {
-        return Ok(Change::Unchanged);
-    }
-    let mut text = text;
-    if !text.is_empty() && !text.ends_with(b"\n") {
-        text.push(b'\n');
-    }
-    text.extend(b"user_allow_other\n");
-    write(system, path.as_str(), &text, 0o644)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 mod boot_scripts;
 mod mounts;
+mod raw_mounts;
 mod rescue;
 mod settings;
 mod users;
@@ -79,6 +80,12 @@ const LIMA_DOES_IT: &[&str] = &["bootcmd", "write_files"];
 /// Reads the file into `config`.
 pub fn parse(text: &[u8], config: &mut Config, findings: &mut Vec<Finding>) {
     match sniff::sniff(text) {
+        Some(PartType::CloudConfig) if config.lima.is_some() => {
+            let (rest, mounts) = raw_mounts::lift(text, findings);
+            document(&rest, config, findings);
+            config.mounts.extend(mounts);
+            config.mounts.sort_by_key(|mount| mount.mark);
+        }
         Some(PartType::CloudConfig) => document(text, config, findings),
         None if text.trim_ascii().is_empty() => {}
         kind => {

@@ -6,7 +6,7 @@ mod packages;
 use nixvm_system::{Command, Secret};
 
 use super::mounts::CIDATA;
-use super::{Draft, Options, step};
+use super::{Draft, Options, fuse, step};
 use crate::config::env_file::Variables;
 use crate::config::lima::{Lima, Mode};
 use crate::config::provision::{self, Method, ProvidedFile};
@@ -55,6 +55,7 @@ pub fn late(seed: &Seed, config: &Config, options: Options, draft: &mut Draft<'_
             packages::install(lima, draft);
             packages::containerd(lima, options, draft);
         }
+        fuse::sharing(lima, draft);
         files(seed, lima, draft);
         scripts(Mode::System, seed, lima, options, draft);
         scripts(Mode::User, seed, lima, options, draft);
@@ -89,7 +90,7 @@ fn files(seed: &Seed, lima: &Lima, draft: &mut Draft<'_>) {
 }
 
 fn file_step(file: &ProvidedFile, text: &[u8], lima: &Lima, origin: String) -> Step {
-    let action = Action::File(FileStep {
+    let action = Action::Provided(FileStep {
         method: file.method.clone(),
         text: Secret::new(text.to_vec()),
         path: file.path.clone(),

@@ -5,6 +5,7 @@
 use nixvm_system::{Attrs, GuestPath, Links, System, WriteError};
 
 use crate::config::lima::Lima;
+use crate::facts::shares_fuse;
 use crate::step::Stage;
 
 /// Users can log in for good.
@@ -46,12 +47,19 @@ fn files(stage: Stage, lima: &Lima, system: &dyn System) -> Vec<&'static str> {
     match stage {
         Stage::Local => Vec::new(),
         Stage::Early if lima.plain => Vec::new(),
-        Stage::Early if lima.mount_type == "reverse-sshfs" => vec![SSH, FUSE],
-        Stage::Early => vec![SSH],
+        Stage::Early => [&[SSH], fuse(lima, system)].concat(),
         Stage::Late => {
             let reboots = GuestPath::new(REBOOT).map(|path| system.stat(&path));
             // A file that cannot be looked at is taken for one that is there.
-            if matches!(reboots, Ok(Ok(None))) { vec![BOOT] } else { Vec::new() }
+            let done: &[_] = if matches!(reboots, Ok(Ok(None))) { &[BOOT] } else { &[] };
+            [fuse(lima, system), done].concat()
         }
     }
+}
+
+/// A mount that cannot be shared with others fails on the host, over and over: the host is told only
+/// when it can. The last stage may have installed what the early one missed.
+fn fuse(lima: &Lima, system: &dyn System) -> &'static [&'static str] {
+    let is_wanted = lima.mount_type == "reverse-sshfs" && !lima.plain;
+    if is_wanted && shares_fuse(system) { &[FUSE] } else { &[] }
 }

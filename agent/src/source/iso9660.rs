@@ -101,6 +101,16 @@ impl<'a> Iso9660<'a> {
         Ok(Some(iso))
     }
 
+    /// Who made the medium: the owner of its root folder there, as Rock Ridge has it.
+    pub fn owner(&self) -> Option<u32> {
+        let Names::RockRidge { skip } = self.names else { return None };
+        let more = |block, offset, length| self.continuation(block, offset, length);
+        // It was read before; a medium that breaks meanwhile has no owner.
+        let bytes = self.folder(&self.root, "the root folder").ok()?;
+        let own = record::records(&bytes).next()?;
+        rock_ridge::read(own.system_use.get(skip..)?, &more).owner
+    }
+
     /// How many bytes to skip before Rock Ridge's fields; `None` if there are none in the root.
     fn find_rock_ridge(&self) -> Result<Option<usize>, MediumError> {
         let bytes = self.folder(&self.root, "the root folder")?;

@@ -63,7 +63,7 @@ fn inline(own: &Map) -> Option<(Map, Contents)> {
     let names = ["meta-data", "user-data", "vendor-data", "network-config"];
     let file = |name: &str| Some((name.to_owned(), own.get(name)?.as_str()?.as_bytes().to_vec()));
     let files: BTreeMap<_, _> = names.into_iter().filter_map(file).collect();
-    let contents = Contents { files, unreadable: Vec::new(), made: None };
+    let contents = Contents { files, ..Contents::default() };
     Some((meta_data.as_map().cloned().unwrap_or_default(), contents))
 }
 
@@ -154,7 +154,8 @@ impl Surroundings for Machine<'_> {
             }
         };
         if let Some(iso) = Iso9660::open(&*device)? {
-            return gather(&iso);
+            let owner = iso.owner();
+            return Ok(Contents { owner, ..gather(&iso)? });
         }
         match Fat::open(&*device)? {
             Some(fat) => gather(&fat),

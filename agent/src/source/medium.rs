@@ -107,6 +107,8 @@ pub struct Contents {
     pub unreadable: Vec<Unreadable>,
     /// When the medium was made.
     pub made: Option<u64>,
+    /// User id of who made the medium, on the host, where the medium says.
+    pub owner: Option<u32>,
 }
 
 impl fmt::Debug for Contents {
@@ -115,7 +117,7 @@ impl fmt::Debug for Contents {
         let names: Vec<_> = self.files.keys().collect();
         let mut shown = f.debug_struct("Contents");
         shown.field("files", &names).field("lost", &self.unreadable).field("made", &self.made);
-        shown.finish()
+        shown.field("owner", &self.owner).finish()
     }
 }
 

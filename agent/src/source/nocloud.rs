@@ -133,12 +133,11 @@ fn media(machine: &dyn Surroundings, label: &str, draft: &mut Draft, notes: &mut
             Err(error) => notes.push(Note::new("medium-unreadable", origin, error.reason())),
             Ok(contents) if !is_seed(&contents, origin, notes) => {}
             Ok(contents) => {
-                let made = contents.made;
+                let (made, owner) = (contents.made, contents.owner);
                 draft.add(origin, contents, notes);
                 let label = candidate.labels.first().cloned().unwrap_or_default();
-                let fstype = candidate.fstype;
-                let device = candidate.device.clone();
-                draft.medium = Some(MediumAt { device, fstype, label, made });
+                let (device, fstype) = (candidate.device.clone(), candidate.fstype);
+                draft.medium = Some(MediumAt { device, fstype, label, made, owner });
                 used = Some(candidate.device);
             }
         }

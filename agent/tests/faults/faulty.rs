@@ -5,9 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use nixvm_system::{
-    Attrs, Backing, Change, Clock, Command, CommandError, Commands, Ended, FileError, Files,
-    Finished, GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, ReadAt, Scratch, Stat,
-    WriteError,
+    Attrs, Backing, Change, Clock, Command, CommandError, Commands, Disk, DiskError, Disks, Ended,
+    FileError, Files, Finished, Fresh, GuestPath, Links, Lock, Mount, MountError, MountSpec,
+    Mounts, Network, NetworkError, Owner, Part, ReadAt, Redirect, Scratch, Stat, WriteError,
 };
 
 /// What happens at a call.
@@ -90,6 +90,11 @@ impl Faulty {
                 _ => WriteError::Write { path: path.clone(), source },
             })
         })
+    }
+
+    fn disk(&self, calls: Calls, what: &str) -> Result<(), DiskError> {
+        let fault = self.meets(calls, || what.to_owned());
+        fault.map_or(Ok(()), |source| Err(DiskError::Read { what: what.to_owned(), source }))
     }
 
     fn table(&self, name: &str) -> Result<(), MountError> {
@@ -183,6 +188,11 @@ impl Files for Faulty {
         self.change("tell", path)?;
         self.inner.tell(path, value)
     }
+
+    fn set_mode(&mut self, path: &GuestPath, mode: u32) -> Result<Change, WriteError> {
+        self.change("set_mode", path)?;
+        self.inner.set_mode(path, mode)
+    }
 }
 
 impl Commands for Faulty {
@@ -220,6 +230,16 @@ impl Mounts for Faulty {
         }
     }
 
+    fn exchange_owners(
+        &mut self,
+        mount_point: &GuestPath,
+        one: Owner,
+        other: Owner,
+    ) -> Result<(), MountError> {
+        self.exchange(mount_point)?;
+        self.inner.exchange_owners(mount_point, one, other)
+    }
+
     fn backing(&self, mount_point: &GuestPath) -> Result<Option<Backing>, MountError> {
         self.table("the device below")?;
         self.inner.backing(mount_point)
@@ -232,6 +252,14 @@ impl Mounts for Faulty {
                 Err(MountError::Grow { device: backing.device.clone(), reason: source.to_string() })
             }
         }
+    }
+}
+
+impl Faulty {
+    fn exchange(&self, mount_point: &GuestPath) -> Result<(), MountError> {
+        let fault = self.meets(Calls::Effects, || format!("exchange_owners {mount_point}"));
+        let what = mount_point.to_string();
+        fault.map_or(Ok(()), |source| Err(MountError::Read { what, source }))
     }
 }
 
@@ -254,5 +282,65 @@ impl Clock for Faulty {
 
     fn pause(&self, time: Duration) {
         self.inner.pause(time);
+    }
+
+    fn set_now(&mut self, now: Duration) -> io::Result<()> {
+        self.meets(Calls::Effects, || "set_now".to_owned()).map_or(Ok(()), Err)?;
+        self.inner.set_now(now)
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.meets(Calls::Effects, || "random".to_owned()).map_or(Ok(()), Err)?;
+        self.inner.random(bytes)
+    }
+}
+
+impl Disks for Faulty {
+    fn disks(&self) -> Result<Vec<String>, DiskError> {
+        self.disk(Calls::Looks, "the disks")?;
+        self.inner.disks()
+    }
+
+    fn examine(&self, disk: &str) -> Result<Disk, DiskError> {
+        self.disk(Calls::Looks, disk)?;
+        self.inner.examine(disk)
+    }
+
+    fn is_begun(&self, fresh: &Fresh) -> Result<bool, DiskError> {
+        self.disk(Calls::Looks, &fresh.disk)?;
+        self.inner.is_begun(fresh)
+    }
+
+    fn format(&mut self, fresh: &Fresh) -> Result<Lock, DiskError> {
+        self.disk(Calls::Effects, &format!("format {}", fresh.disk))?;
+        self.inner.format(fresh)
+    }
+
+    fn enlarge_swap(&mut self, disk: &str, part: &Part) -> Result<Change, DiskError> {
+        self.disk(Calls::Effects, &format!("enlarge_swap {disk}"))?;
+        self.inner.enlarge_swap(disk, part)
+    }
+
+    fn swap_on(&mut self, device: &str) -> Result<Change, DiskError> {
+        self.disk(Calls::Effects, &format!("swap_on {device}"))?;
+        self.inner.swap_on(device)
+    }
+}
+
+impl Network for Faulty {
+    fn rename_interface(&mut self, from: &str, to: &str) -> Result<Change, NetworkError> {
+        match self.meets(Calls::Effects, || format!("rename_interface {from}")) {
+            None => self.inner.rename_interface(from, to),
+            Some(source) => {
+                Err(NetworkError::Rename { from: from.to_owned(), to: to.to_owned(), source })
+            }
+        }
+    }
+
+    fn redirect(&mut self, name: &str, redirects: &[Redirect]) -> Result<Change, NetworkError> {
+        match self.meets(Calls::Effects, || format!("redirect {name}")) {
+            None => self.inner.redirect(name, redirects),
+            Some(source) => Err(NetworkError::Table { name: name.to_owned(), source }),
+        }
     }
 }

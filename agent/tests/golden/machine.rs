@@ -117,9 +117,10 @@ impl Case {
             fs::write(seed.join("meta-data"), text).unwrap();
         }
         match kind {
-            "iso" => make_iso(&image, &seed),
+            "iso" => make_iso(&image, &seed, "0"),
+            "iso-of-1000" => make_iso(&image, &seed, "1000"),
             "cut-off" => {
-                make_iso(&image, &seed);
+                make_iso(&image, &seed, "0");
                 // The end of the image is gone, and with it the files that lie there.
                 let file = fs::OpenOptions::new().write(true).open(&image).unwrap();
                 file.set_len(last_file_begins(&image)).unwrap();
@@ -254,9 +255,10 @@ fn remove_marked(folder: &Path) {
     }
 }
 
-fn make_iso(image: &Path, seed: &Path) {
+/// `owner`: the host user's id, whoever runs the test.
+fn make_iso(image: &Path, seed: &Path, owner: &str) {
     let done = Command::new("xorriso")
-        .args(["-as", "mkisofs", "-quiet", "-V", "cidata", "-R", "-o"])
+        .args(["-as", "mkisofs", "-quiet", "-V", "cidata", "-R", "-uid", owner, "-o"])
         .args([image, seed])
         // The date of the image is part of what is golden.
         .env("SOURCE_DATE_EPOCH", "1700000000")

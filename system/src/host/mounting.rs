@@ -1,10 +1,23 @@
-//! The mount table and `mount(2)`.
+//! The mount table and mounting.
 
-use std::ffi::CString;
-use std::os::fd::AsRawFd;
+mod attributes;
+mod child;
+mod device;
+mod driver;
+mod helper;
+mod options;
+pub(super) mod ownership;
+mod recipe;
+mod userns;
 
-use rustix::mount::MountFlags;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
+use rustix::io::Errno;
+
+use self::child::Ended;
+use self::recipe::Recipe;
 use crate::tree::Tree;
 use crate::{GuestPath, Links, Mount, MountError, MountSpec};
 
@@ -30,50 +43,79 @@ fn line(line: &[u8]) -> Option<Mount> {
     Some(Mount { source, target: GuestPath::new(&target).ok()?, fstype })
 }
 
-/// The kernel writes blank, tab, line feed and backslash as three octal digits.
+/// The kernel writes blank, tab, line feed, backslash and sometimes `#` as three octal digits.
 fn unescape(text: &str) -> String {
-    let mut out = text.to_owned();
-    for (code, plain) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
-        out = out.replace(code, plain);
+    let mut pieces = text.split('\\');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let coded = piece.split_at_checked(3).and_then(|(digits, rest)| {
+            Some((char::from(u8::from_str_radix(digits, 8).ok()?), rest))
+        });
+        match coded {
+            Some((letter, rest)) => out.extend([letter.encode_utf8(&mut [0; 4]), rest]),
+            None => out.extend(["\\", piece]),
+        }
     }
     out
 }
 
-pub(super) fn mount(tree: &Tree, spec: &MountSpec, links: Links<'_>) -> Result<(), MountError> {
-    let (flags, data) = split(&spec.options);
-    let failed = |source: std::io::Error| MountError::of(spec, source);
-    let data = CString::new(data).map_err(|error| failed(error.into()))?;
+/// Mounts. What the kernel does not do alone is done by `mount(8)`: to guess a type, to ask the
+/// network for NFS, to make a device of a file.
+pub(super) fn mount(
+    tree: &Tree,
+    spec: &MountSpec,
+    links: Links<'_>,
+    limit: Duration,
+) -> Result<(), MountError> {
+    let failed = |source: io::Error| MountError::of(spec, source);
+    let options = options::divide(&spec.options);
     let folder = tree.mount_point(&spec.target, links).map_err(failed)?;
-    // By descriptor: what was checked is what is mounted on.
-    let target = format!("/proc/self/fd/{}", folder.as_raw_fd());
-    let data = (!data.is_empty()).then_some(data.as_c_str());
-    rustix::mount::mount(spec.source.as_str(), target, spec.fstype.as_str(), flags, data)
-        .map_err(|errno| failed(errno.into()))
+    if options.is_for_tool || options.bind.is_none() && helper::is_needed(&spec.fstype) {
+        return helper::mount(tree, spec, &folder, limit);
+    }
+    let source = device::path(&spec.source);
+    let recipe = Recipe::new(&source, &spec.fstype, &options).map_err(|nul| failed(nul.into()))?;
+    attempt(tree, spec, &recipe, &folder, limit)
 }
 
-/// Divides `mount(8)` options into flags and what the file system itself reads. Options that only
-/// `mount(8)` and systemd know are dropped.
-fn split(options: &str) -> (MountFlags, String) {
-    let mut flags = MountFlags::empty();
-    let mut data = Vec::new();
-    for option in options.split(',').map(str::trim) {
-        match option {
-            "" | "defaults" | "rw" | "exec" | "suid" | "dev" | "auto" | "noauto" | "nofail"
-            | "_netdev" | "user" | "nouser" | "users" | "async" => {}
-            "ro" => flags |= MountFlags::RDONLY,
-            "noexec" => flags |= MountFlags::NOEXEC,
-            "nosuid" => flags |= MountFlags::NOSUID,
-            "nodev" => flags |= MountFlags::NODEV,
-            "noatime" => flags |= MountFlags::NOATIME,
-            "relatime" => flags |= MountFlags::RELATIME,
-            "nodiratime" => flags |= MountFlags::NODIRATIME,
-            "sync" => flags |= MountFlags::SYNCHRONOUS,
-            "dirsync" => flags |= MountFlags::DIRSYNC,
-            option if option.starts_with("x-") || option.starts_with("comment=") => {}
-            option => data.push(option),
+/// A driver that is not in the kernel yet is asked for, once.
+fn attempt(
+    tree: &Tree,
+    spec: &MountSpec,
+    recipe: &Recipe,
+    folder: &OwnedFd,
+    limit: Duration,
+) -> Result<(), MountError> {
+    let failed = |source: io::Error| MountError::of(spec, source);
+    let mut is_loaded = false;
+    loop {
+        let (errno, word) = match child::run(limit, || recipe.make(folder.as_fd())) {
+            Ok(Ended::Done) => return Ok(()),
+            Ok(Ended::Hung) => return Err(MountError::hung(spec, limit)),
+            Ok(Ended::Refused(errno, word)) => (errno, word),
+            Err(error) => return Err(failed(error)),
+        };
+        if is_loaded
+            || !driver::is_missing(&spec.fstype, errno)
+            || !driver::load(tree, &spec.fstype)
+        {
+            return Err(failed(refused(errno, word)));
         }
+        is_loaded = true;
     }
-    (flags, data.join(","))
+}
+
+fn refused(errno: Errno, word: String) -> io::Error {
+    let error = io::Error::from(errno);
+    if word.is_empty() { error } else { io::Error::other(Said { error, word }) }
+}
+
+/// The kernel's number with the file system's own word.
+#[derive(Debug, thiserror::Error)]
+#[error("{word}: {error}")]
+struct Said {
+    error: io::Error,
+    word: String,
 }
 
 #[cfg(test)]
@@ -92,26 +134,5 @@ mod tests {
         assert_eq!(got, Some(want));
         assert_eq!(line(b""), None);
         assert_eq!(line(b"nonsense - "), None);
-    }
-
-    #[test]
-    fn options_are_divided() {
-        let table = [
-            ("rw,nofail", MountFlags::empty(), ""),
-            (
-                "ro,trans=virtio,version=9p2000.L,msize=131072,cache=fscache,nofail",
-                MountFlags::RDONLY,
-                "trans=virtio,version=9p2000.L,msize=131072,cache=fscache",
-            ),
-            ("defaults,comment=cloudconfig,x-systemd.automount", MountFlags::empty(), ""),
-            (
-                "ro,mode=0700,dmode=0700,overriderockperm,exec,uid=0",
-                MountFlags::RDONLY,
-                "mode=0700,dmode=0700,overriderockperm,uid=0",
-            ),
-        ];
-        for (options, flags, data) in table {
-            assert_eq!(split(options), (flags, data.to_owned()), "{options}");
-        }
     }
 }

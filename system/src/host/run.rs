@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
@@ -138,6 +138,22 @@ fn wait(mut child: Child, limit: Duration, mut relay: Option<&mut Relay>) -> io:
                 }
             }
             Ready::Again => {}
+        }
+    }
+}
+
+/// Whether a descriptor becomes readable within the limit; that of a process does when it ends.
+pub(super) fn is_ready(fd: impl AsFd, limit: Duration) -> io::Result<bool> {
+    let deadline = Instant::now().checked_add(limit);
+    loop {
+        let left = deadline.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(left.subsec_nanos()),
+        };
+        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return Ok(other? > 0),
         }
     }
 }

@@ -25,6 +25,8 @@ pub fn write(folder: &Path, iso: &Path) -> Result<()> {
     let xorriso = xorriso.arg("-map").arg(folder).arg("/");
     let modes = ["-find", "/", "-type", "d", "-exec", "chmod", "0755", "--", "-find", "/", "-type"];
     let xorriso = xorriso.args(modes).args(["f", "-exec", "chmod", "0644", "--"]);
+    // The first user of a Linux host, whoever runs the test.
+    let xorriso = xorriso.args(["-chown_r", "1000", "/", "--"]);
     xorriso.args(["-chmod", "0700", "/", "--", "-commit"]).run().context("writing the seed")?;
     Ok(())
 }

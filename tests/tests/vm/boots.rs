@@ -26,17 +26,24 @@ const BOOT: Duration = Duration::from_secs(40);
 const DEPENDENCY: &str = "/var/tmp/dependency";
 const TAG: &str = "lima-0123456789abcdef";
 
+/// A mount point that is no YAML the way Lima writes it, and the tag of its share.
+const ODD: (&str, &str) = ("lima-00000000000000cc", "/mnt/a, b #c]");
+
+const PROXY: &str = "http://192.168.5.2:2121";
+
 /// A seed with something of everything.
 fn seed(machine: &Machine) -> Result<Seed> {
     let script =
         |file: &str| format!("#!/bin/sh\n(pwd; id -un; env) >{file}\necho run >>{file}-runs\n");
     let mount = Mount { tag: TAG.into(), point: "/mnt/host".into(), access: Access::ReadWrite };
+    let odd = Mount { tag: ODD.0.into(), point: ODD.1.into(), access: Access::ReadOnly };
+    let environment = format!("#LIMA-START\nFTP_PROXY={PROXY}\nftp_proxy={PROXY}\n#LIMA-END\n");
     Ok(Seed {
         keys: vec![machine.public_key()?],
-        mounts: vec![mount],
+        mounts: vec![mount, odd],
         timezone: "Asia/Tokyo".into(),
         params: vec![("color".into(), "deep blue".into())],
-        files: provisioned(),
+        files: [provisioned(), vec![("etc_environment".into(), environment)]].concat(),
         env: PROVISIONED.map(|(key, value)| (key.into(), value.into())).to_vec(),
         boot: vec!["(pwd; env; ip -4 -brief address) >/var/tmp/boot".into()],
         system: vec![
@@ -78,11 +85,10 @@ fn machine(name: &str) -> Result<(Machine, tempfile::TempDir)> {
     // The guest's user may have another id than whoever runs the tests.
     let everyone = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(folder.path(), everyone)?;
-    machine.share(Share {
-        tag: TAG.into(),
-        folder: folder.path().to_owned(),
-        kind: MountType::NineP,
-    });
+    for tag in [TAG, ODD.0] {
+        let folder = folder.path().to_owned();
+        machine.share(Share { tag: tag.into(), folder, kind: MountType::NineP });
+    }
     Ok((machine, folder))
 }
 
@@ -114,6 +120,8 @@ pub fn first(tally: &mut Tally) -> Result<()> {
         ensure!(std::fs::read_to_string(folder.path().join("from-guest"))? == "back\n");
         Ok(())
     });
+    shares(tally, &ssh);
+    logins(tally, &ssh);
     scripts(tally, &ssh);
     resolver::check(tally, &ssh);
     ports(tally, &vm, &ssh);
@@ -221,6 +229,36 @@ fn host_and_home(tally: &mut Tally, ssh: &Ssh) {
     });
     tally.check("there_is_no_password_where_none_is_asked_for", || {
         says(ssh, "ls ~/password 2>/dev/null || echo none", "none")
+    });
+}
+
+fn shares(tally: &mut Tally, ssh: &Ssh) {
+    let (_, point) = ODD;
+    tally.check("a_mount_point_with_comma_blank_and_bracket_is_mounted_read_only", || {
+        says(ssh, &format!("cat '{point}/from-host'"), "hello from the host")?;
+        says(ssh, &format!("sudo touch '{point}/x' 2>/dev/null || echo refused"), "refused")?;
+        says(ssh, &format!("findmnt -n -o FSTYPE,SOURCE '{point}'"), &format!("9p     {}", ODD.0))
+    });
+    tally.check("a_mount_that_vanished_is_made_again_by_another_run", || {
+        ssh.run("sudo umount /mnt/host && sudo nixvm-agent run --stage early")?;
+        says(ssh, "cat /mnt/host/from-host", "hello from the host")?;
+        says(ssh, "findmnt -n /mnt/host | wc -l", "1")
+    });
+}
+
+fn logins(tally: &mut Tally, ssh: &Ssh) {
+    tally.check("the_first_session_has_the_variables_of_the_host", || {
+        says(
+            ssh,
+            "env | grep -i ^ftp_proxy | sort",
+            &format!("FTP_PROXY={PROXY}\nftp_proxy={PROXY}"),
+        )
+    });
+    tally.check("login_shells_find_the_tools_of_the_administrator", || {
+        says(ssh, "bash -lc 'command -v visudo'", "/usr/sbin/visudo")
+    });
+    tally.check("sshd_accepts_colorterm", || {
+        says(ssh, "sudo sshd -T | grep -ci 'acceptenv.*colorterm'", "1")
     });
 }
 

@@ -58,6 +58,7 @@ pub fn for_tests() -> Vec<Need> {
         need("nft", "nftables", "rules that translate ports"),
         need("iptables-nft", "iptables", "rules that translate ports"),
         need("useradd", "passwd", "a user for limactl, which refuses root"),
+        need("sshd", "openssh-server", "sessions with real PAM"),
     ]
 }
 

@@ -43,14 +43,53 @@ fn entry(item: &Node) -> Result<MountEntry, String> {
     if source.is_empty() {
         return Err("has no source".to_owned());
     }
+    if text(2, "")? == "swap" {
+        return Err("is swap space, which is switched on only for Lima's own disks".to_owned());
+    }
     let target = text(1, "")?;
     let target =
         GuestPath::new(&target).map_err(|error| format!("mount point {target:?}: {error}"))?;
     Ok(MountEntry {
-        source,
+        source: device(source),
         target,
         fstype: text(2, "auto")?,
         options: text(3, "defaults,nofail")?,
         mark: item.mark,
     })
+}
+
+/// A bare name of a disk or a drive, for example `vdb1`, is one in `/dev`, as for cloud-init.
+fn device(source: String) -> String {
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_disk = |name: &str| {
+        let name = name.strip_prefix('x').unwrap_or(name);
+        let rest = ["sd", "hd", "vd"].iter().find_map(|kind| name.strip_prefix(kind));
+        let rest =
+            rest.and_then(|rest| rest.strip_prefix(|letter: char| letter.is_ascii_lowercase()));
+        rest.is_some_and(is_number)
+    };
+    let is_drive =
+        source.strip_prefix("sr").is_some_and(|rest| !rest.is_empty() && is_number(rest));
+    if is_drive || is_disk(&source) { format!("/dev/{source}") } else { source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bare_names_of_disks_are_in_dev() {
+        for (source, expected) in [
+            ("vdb", "/dev/vdb"),
+            ("xvda1", "/dev/xvda1"),
+            ("sr0", "/dev/sr0"),
+            ("sr", "sr"),
+            ("vdb.2", "vdb.2"),
+            ("nvme0n1", "nvme0n1"),
+            ("lima-0", "lima-0"),
+            ("LABEL=x", "LABEL=x"),
+        ] {
+            assert_eq!(device(source.to_owned()), expected);
+        }
+    }
 }

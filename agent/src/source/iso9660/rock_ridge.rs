@@ -18,6 +18,8 @@ const NAME_LIMIT: usize = 255;
 pub(super) struct Fields {
     pub(super) name: Option<String>,
     pub(super) kind: Option<Kind>,
+    /// Owner of the file on the machine that made the medium.
+    pub(super) owner: Option<u32>,
 }
 
 /// Reads the bytes of a continuation: block, offset and length.
@@ -48,7 +50,10 @@ pub(super) fn read(system_use: &[u8], more: &Continuation<'_>) -> Fields {
         for (letters, bytes) in fields(&area) {
             match &letters {
                 b"NM" => append(&mut name, bytes),
-                b"PX" => out.kind = le32(bytes, 4).and_then(by_mode),
+                b"PX" => {
+                    out.kind = le32(bytes, 4).and_then(by_mode);
+                    out.owner = le32(bytes, 20);
+                }
                 b"ZF" => out.kind = Some(Kind::Strange("it is compressed")),
                 b"CL" => out.kind = Some(Kind::Strange("it is a folder stored elsewhere")),
                 b"CE" => next = continuation(bytes),

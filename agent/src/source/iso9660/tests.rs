@@ -50,6 +50,16 @@ fn rock_ridge_comes_before_joliet_and_plain_names() {
 }
 
 #[test]
+fn rock_ridge_says_who_made_the_medium() {
+    let test = "rock_ridge_says_who_made_the_medium";
+    let joliet: &[&str] = &["-J", "--norock"];
+    for (options, want) in [(&["-R", "-uid", "1234"][..], Some(1234)), (joliet, None)] {
+        let Some(image) = image(test, options, &FILES) else { return };
+        assert_eq!(Iso9660::open(&image).unwrap().unwrap().owner(), want, "{options:?}");
+    }
+}
+
+#[test]
 fn long_names_go_on_in_continuations() {
     let long = "n".repeat(250);
     let path = format!("provision.system/{long}");
