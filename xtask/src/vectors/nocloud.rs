@@ -102,5 +102,5 @@ fn contents(files: &Value) -> Contents {
     let files = files.as_object().into_iter().flatten();
     let bytes = |value: &Value| value.as_str().unwrap_or_default().as_bytes().to_vec();
     let files: BTreeMap<_, _> = files.map(|(name, value)| (name.clone(), bytes(value))).collect();
-    Contents { files, unreadable: Vec::new() }
+    Contents { files, unreadable: Vec::new(), made: None }
 }
