@@ -1,0 +1,35 @@
+//! What kubectl prints, after a byte for the size of pieces: any bytes are events
+//! or refused, alike in pieces and whole, and do not panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nixvm_guestagent::port::Port;
+use nixvm_guestagent::watch::kubernetes::service::Services;
+use nixvm_guestagent::watch::kubernetes::stream::Objects;
+
+/// The ports at the end, and how it was refused.
+fn read(bytes: &[u8], piece: usize) -> (Vec<Port>, Option<String>) {
+    let (mut objects, mut services) = (Objects::default(), Services::default());
+    services.begin();
+    let mut refused = None;
+    for piece in bytes.chunks(piece) {
+        let pushed = objects.push(piece, |event| {
+            if refused.is_none() {
+                refused = services.apply(event).err().map(|error| error.to_string());
+            }
+        });
+        refused = refused.or(pushed.err().map(|error| error.to_string()));
+        if refused.is_some() {
+            break;
+        }
+    }
+    services.listed();
+    (services.ports().into_keys().collect(), refused)
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((size, bytes)) = bytes.split_first() else { return };
+    let whole = read(bytes, usize::MAX);
+    assert!(whole.0.iter().all(|port| port.number != 0));
+    assert_eq!(whole, read(bytes, usize::from(*size).max(1)));
+});
