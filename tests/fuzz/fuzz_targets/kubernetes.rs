@@ -7,24 +7,20 @@ use nixvm_guestagent::port::Port;
 use nixvm_guestagent::watch::kubernetes::service::Services;
 use nixvm_guestagent::watch::kubernetes::stream::Objects;
 
-/// The ports at the end, and how it was refused.
-fn read(bytes: &[u8], piece: usize) -> (Vec<Port>, Option<String>) {
+/// The ports at the end, and whether all was understood.
+fn read(bytes: &[u8], piece: usize) -> (Vec<Port>, bool) {
     let (mut objects, mut services) = (Objects::default(), Services::default());
     services.begin();
-    let mut refused = None;
+    let mut good = true;
     for piece in bytes.chunks(piece) {
-        let pushed = objects.push(piece, |event| {
-            if refused.is_none() {
-                refused = services.apply(event).err().map(|error| error.to_string());
-            }
-        });
-        refused = refused.or(pushed.err().map(|error| error.to_string()));
-        if refused.is_some() {
+        let pushed = objects.push(piece, |event| good = good && services.apply(event).is_ok());
+        good = good && pushed.is_ok();
+        if !good {
             break;
         }
     }
     services.listed();
-    (services.ports().into_keys().collect(), refused)
+    (services.ports().into_keys().collect(), good)
 }
 
 fuzz_target!(|bytes: &[u8]| {

@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use nixvm_guestagent::watch::nft::list;
-use nixvm_guestagent::watch::rules::translated::translated;
+use nixvm_guestagent::watch::rules::translated::within;
 
 /// The messages of one list.
 fn messages(mut bytes: &[u8], list: u8) -> impl Iterator<Item = &[u8]> {
@@ -19,6 +19,9 @@ fn messages(mut bytes: &[u8], list: u8) -> impl Iterator<Item = &[u8]> {
     .filter_map(move |(of, message)| (of == list).then_some(message))
 }
 
+/// So many that each kind of expression is met, and few enough for many runs.
+const STEPS: usize = 2000;
+
 fuzz_target!(|bytes: &[u8]| {
     let read = list::collect(&mut |kind, _, each| {
         messages(bytes, kind.to_le_bytes()[0]).for_each(each);
@@ -26,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
     });
     let (tables, _) = read.expect("nobody refused");
     let own = [[10, 0, 0, 1].into(), [0xfd; 16].into()].into();
-    let found = translated(&tables, &own);
+    let found = within(STEPS, &tables, &own);
     assert!(found.ports.len() <= 4096);
     assert!(found.ports.keys().all(|port| port.number != 0));
 });
