@@ -12,6 +12,7 @@ mod support;
 use nixvm_guestagent::watch::address::Addresses;
 use nixvm_guestagent::watch::extra::Extras;
 use nixvm_guestagent::watch::kubernetes::{self, Places};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -179,6 +180,21 @@ async fn kubectl_runs_only_while_it_and_a_kubeconfig_are_there() {
     fs::remove_file(rig.at("kubectl")).expect("removed");
     rig.wait("no services", &[]).await;
     rig.ended(&pid).await;
+}
+
+/// The unit leaves the agent no `CAP_SETPCAP`.
+#[tokio::test]
+async fn kubectl_has_no_capabilities_where_the_agent_may_not_change_their_rules() {
+    let mut own = capabilities(None).expect("capabilities");
+    for set in [&mut own.effective, &mut own.permitted, &mut own.inheritable] {
+        set.remove(CapabilitySet::SETPCAP);
+    }
+    set_capabilities(None, own).expect("fewer capabilities");
+    let mut rig = Rig::whole("https://127.0.0.1:6443");
+    let mut watch = rig.watch().await;
+    tell(&mut watch, &event("ADDED", "a", 30001)).await;
+    rig.wait("a service", &[A]).await;
+    assert_eq!(rig.text("rights"), "CapEff:\t0000000000000000\n");
 }
 
 #[tokio::test]

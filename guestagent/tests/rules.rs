@@ -359,6 +359,47 @@ fn changes_are_told_at_once() {
     });
 }
 
+/// Follows iptables-legacy, or says why that is not to be had here. Ends with
+/// the test.
+struct Legacy {
+    folder: tempfile::TempDir,
+    extras: tokio::sync::watch::Receiver<Extras>,
+    stop: CancellationToken,
+}
+
+impl Legacy {
+    fn follow() -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        let runtimes = vec![folder.path().join("containerd/containerd.sock")];
+        let places = iptables::Places { runtimes, interval: Duration::from_millis(50) };
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let addresses = address::start(&tasks, &stop);
+        let mut extras = iptables::start(places, addresses, &tasks, &stop);
+        assert_eq!(*extras.borrow_and_update(), Extras::default());
+        Self { folder, extras, stop }
+    }
+
+    fn begin_runtime(&self) {
+        std::fs::create_dir(self.folder.path().join("containerd")).expect("folder");
+        std::fs::write(self.folder.path().join("containerd/containerd.sock"), "").expect("socket");
+    }
+
+    fn end_runtime(&self) {
+        std::fs::remove_file(self.folder.path().join("containerd/containerd.sock")).expect("gone");
+    }
+
+    async fn wait(&mut self, what: impl FnMut(&Extras) -> bool) -> Extras {
+        let told = tokio::time::timeout(PATIENCE, self.extras.wait_for(what)).await;
+        told.expect("told").expect("on").clone()
+    }
+}
+
+impl Drop for Legacy {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
 #[test]
 fn iptables_legacy_is_looked_at_while_there_is_a_runtime() {
     const NAME: &str = "iptables_legacy_is_looked_at_while_there_is_a_runtime";
@@ -366,34 +407,87 @@ fn iptables_legacy_is_looked_at_while_there_is_a_runtime() {
         if let Err(reason) = prepare("iptables-legacy", "--version") {
             return println!("SKIP {NAME}: {reason}");
         }
-        let folder = tempfile::tempdir().expect("folder");
-        let runtime = folder.path().join("containerd/containerd.sock");
-        let interval = Duration::from_millis(50);
-        let places = iptables::Places { runtimes: vec![runtime.clone()], interval };
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let addresses = address::start(&tasks, &stop);
-        let mut extras = iptables::start(places, addresses, &tasks, &stop);
-        assert_eq!(*extras.borrow_and_update(), Extras::default());
-
-        std::fs::create_dir(folder.path().join("containerd")).expect("folder");
-        std::fs::write(&runtime, "").expect("socket");
-        let noted = |extras: &Extras| extras.notes.len() == 1;
-        let told = tokio::time::timeout(PATIENCE, extras.wait_for(noted)).await;
-        let note = &told.expect("told").expect("on").notes[0].clone();
-        assert!(note.starts_with("iptables-legacy: not in use, looked for every"), "{note}");
-
+        let mut legacy = Legacy::follow();
+        legacy.begin_runtime();
+        let notes = legacy.wait(|extras| extras.notes.len() == 2).await.notes;
+        for (note, name) in notes.iter().zip(["iptables-legacy", "ip6tables-legacy"]) {
+            let expected = format!("{name}: not in use, looked for every 0 s, since it has ");
+            assert!(note.starts_with(&expected), "{note}");
+        }
         if let Err(reason) = run("iptables-legacy", "-t nat -L -n", "") {
             return println!("SKIP {NAME}: {reason}");
         }
         docker("iptables-legacy");
-        let all = |extras: &Extras| extras.ports.len() == 7;
-        let told = tokio::time::timeout(PATIENCE, extras.wait_for(all)).await;
-        let found = told.expect("told").expect("on").clone();
+        let found = legacy.wait(|extras| extras.ports.len() == 7).await;
         assert_eq!(shown(&found), dockers_ports("iptables-legacy"));
 
-        std::fs::remove_file(&runtime).expect("removed");
-        let gone = |extras: &Extras| *extras == Extras::default();
-        tokio::time::timeout(PATIENCE, extras.wait_for(gone)).await.expect("told").expect("on");
-        stop.cancel();
+        legacy.end_runtime();
+        legacy.wait(|extras| *extras == Extras::default()).await;
+    });
+}
+
+/// What Docker writes for IPv6, and conditions that it does not use.
+const DOCKER6: [&str; 11] = [
+    "-N DOCKER",
+    "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
+    "-A OUTPUT ! -d ::1/128 -m addrtype --dst-type LOCAL -j DOCKER",
+    "-A DOCKER -i docker0 -j RETURN",
+    "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8001 -j DNAT --to-destination [fd00::2]:80",
+    "-A OUTPUT -d ::1 -p tcp -m tcp --dport 8002 -j DNAT --to-destination [::1]:9000",
+    "-A OUTPUT -o lo -p udp -m multiport --dports 8003 -j DNAT --to-destination fd00::3",
+    "-A OUTPUT -d fd00:9::/32 -p tcp -m multiport ! --dports 1:8003,8005:65535 -j DNAT --to-destination fd00::4",
+    // Not ports of ours: another machine's address, another interface, from outside.
+    "-A OUTPUT -d fd00:5::53 -p udp -m udp --dport 53 -j DNAT --to-destination [fd00:5::2]:5353",
+    "-A OUTPUT -o eth0 -p tcp -m tcp --dport 8020 -j DNAT --to-destination fd00::7",
+    "-A PREROUTING -p tcp -m tcp --dport 8022 -j DNAT --to-destination [fd00::8]:80",
+];
+
+#[test]
+fn ip6tables_legacy_is_read_as_a_dial_meets_it() {
+    const NAME: &str = "ip6tables_legacy_is_read_as_a_dial_meets_it";
+    isolated(NAME, async || {
+        run("ip", "address add fd00:9::9/128 dev lo", "").expect("address");
+        if let Err(reason) = prepare("ip6tables-legacy", "-t nat -L -n") {
+            return println!("SKIP {NAME}: {reason}");
+        }
+        for rule in DOCKER6 {
+            run("ip6tables-legacy", &format!("-t nat {rule}"), "").expect("rule");
+        }
+        let mut legacy = Legacy::follow();
+        legacy.begin_runtime();
+        let found = legacy.wait(|extras| !extras.ports.is_empty()).await;
+        let expected = [
+            "tcp [::1]:8002 ip6tables-legacy nat OUTPUT to [::1]:9000",
+            "tcp [fd00:9::9]:8001 ip6tables-legacy nat DOCKER to [fd00::2]:80",
+            "tcp [fd00:9::9]:8004 ip6tables-legacy nat OUTPUT to fd00::4",
+            "udp [::]:8003 ip6tables-legacy nat OUTPUT to fd00::3",
+        ];
+        assert_eq!(shown(&found), expected);
+        let last = found.notes.last().expect("a note");
+        assert_eq!(last, "ip6tables-legacy: translated only for packets from outside: tcp 8022");
+
+        let _listener = std::net::TcpListener::bind("[::1]:9000").expect("listener");
+        std::net::TcpStream::connect("[::1]:8002").expect("the rule is met");
+    });
+}
+
+/// The agent has no more of root's rights than its unit leaves it.
+#[test]
+fn legacy_rules_are_read_with_the_rights_of_the_service() {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+    const NAME: &str = "legacy_rules_are_read_with_the_rights_of_the_service";
+    isolated(NAME, async || {
+        for program in ["iptables-legacy", "ip6tables-legacy"] {
+            if let Err(reason) = run(program, "-t nat -L -n", "") {
+                return println!("SKIP {NAME}: {reason}");
+            }
+        }
+        let mut sets = capabilities(None).expect("capabilities");
+        sets.effective = CapabilitySet::NET_ADMIN;
+        set_capabilities(None, sets).expect("fewer capabilities");
+        for program in iptables::PROGRAMS {
+            let found = program.look(&[].into()).expect("read");
+            assert!(found.is_some(), "{program:?}");
+        }
     });
 }

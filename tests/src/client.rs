@@ -84,6 +84,22 @@ impl Client {
         Ok(())
     }
 
+    /// Sends `request` through a tunnel and gives the first bytes of the answer.
+    ///
+    /// # Errors
+    /// The guest refused, or there was no answer.
+    pub async fn ask(&mut self, protocol: &str, target: &str, request: &[u8]) -> Result<Vec<u8>> {
+        let (send, messages) = mpsc::channel(QUEUE);
+        let data = TunnelMessage { data: request.to_vec().into(), ..TunnelMessage::default() };
+        for message in [handshake(protocol, target), data] {
+            send.send(message).await.map_err(|_| anyhow!("tunnel closed"))?;
+        }
+        let answer = self.0.tunnel(ReceiverStream::new(messages)).await;
+        let mut answer = answer.with_context(|| format!("tunnel to {target}"))?.into_inner();
+        let first = answer.message().await.with_context(|| format!("tunnel to {target}"))?;
+        Ok(first.with_context(|| format!("no answer from {target}"))?.data.to_vec())
+    }
+
     /// Relays a connection of this machine to `target` (`ip:port`) in the
     /// guest until both have finished. Half-closes are passed on.
     ///
@@ -94,7 +110,7 @@ impl Client {
         S: AsyncRead + AsyncWrite,
     {
         let (send, messages) = mpsc::channel(QUEUE);
-        send.send(handshake(target)).await.map_err(|_| anyhow!("tunnel closed"))?;
+        send.send(handshake("tcp", target)).await.map_err(|_| anyhow!("tunnel closed"))?;
         let (mut read, mut write) = tokio::io::split(stream);
         let download = async {
             let answer = self.0.tunnel(ReceiverStream::new(messages)).await;
@@ -133,10 +149,10 @@ async fn upload(
     }
 }
 
-fn handshake(target: &str) -> TunnelMessage {
+fn handshake(protocol: &str, target: &str) -> TunnelMessage {
     TunnelMessage {
-        id: format!("tcp-{target}"),
-        protocol: "tcp".into(),
+        id: format!("{protocol}-{target}"),
+        protocol: protocol.into(),
         guest_addr: target.into(),
         ..TunnelMessage::default()
     }

@@ -19,8 +19,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-mod file;
-mod journal;
+pub mod file;
+pub mod journal;
 
 /// How long a change may stay in the journal alone, and how long news that were
 /// sent may still be on their way to the host when the agent ends.

@@ -89,11 +89,19 @@ impl Status {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let status: Self = serde_json::from_slice(&text)?;
+        let status = Self::parse(&text)?;
         let name = std::fs::read_to_string(format!("/proc/{}/comm", status.pid));
         // A process that is not there has no name.
         let runs = name.is_ok_and(|name| name.trim_end() == status.name);
         Ok(runs.then_some(status))
+    }
+
+    /// Reads the text of the file.
+    ///
+    /// # Errors
+    /// It cannot be understood.
+    pub fn parse(text: &[u8]) -> io::Result<Self> {
+        Ok(serde_json::from_slice(text)?)
     }
 
     /// As lines with a name each, for a reader.

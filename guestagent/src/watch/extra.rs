@@ -40,8 +40,10 @@ pub enum Origin {
         /// Where it leads, as `172.17.0.2:80`; empty if the rule does not say.
         to: String,
     },
-    /// A rule of iptables-legacy.
+    /// A rule of iptables-legacy or ip6tables-legacy.
     Iptables {
+        /// Which of them: `iptables-legacy`.
+        program: &'static str,
         /// Table and chain, as `nat DOCKER`.
         chain: String,
         /// Where it leads; empty if the rule does not say.
@@ -56,7 +58,7 @@ impl fmt::Display for Origin {
                 return write!(f, "kubernetes service {namespace}/{service}");
             }
             Self::Nft { chain, to } => ("nft", chain, to),
-            Self::Iptables { chain, to } => ("iptables-legacy", chain, to),
+            Self::Iptables { program, chain, to } => (*program, chain, to),
         };
         let to = if to.is_empty() { String::new() } else { format!(" to {to}") };
         write!(f, "{name} {chain}{to}")
@@ -69,6 +71,14 @@ impl Extras {
         Self { notes: vec![note], ..Self::default() }
     }
 
+    /// Adds what another source knows.
+    pub fn add(&mut self, source: &Self) {
+        for (port, origin) in &source.ports {
+            self.ports.entry(*port).or_insert_with(|| origin.clone());
+        }
+        self.notes.extend(source.notes.iter().cloned());
+    }
+
     /// Tells those who wait, if it is news.
     pub fn publish(self, sender: &watch::Sender<Self>) {
         sender.send_if_modified(|known| {
@@ -78,14 +88,13 @@ impl Extras {
         });
     }
 
-    /// Tells what a look at the rules of `source` has found. What cannot be
-    /// read has not gone: the ports stay.
-    pub fn publish_look(source: &str, found: io::Result<Self>, sender: &watch::Sender<Self>) {
-        let found = found.unwrap_or_else(|error| Self {
-            ports: sender.borrow().ports.clone(),
+    /// What a look at the rules of `source` has found. What cannot be read has
+    /// not gone: the ports of the last look stay.
+    pub fn of_look(source: &str, found: io::Result<Self>, last: &Self) -> Self {
+        found.unwrap_or_else(|error| Self {
+            ports: last.ports.clone(),
             notes: vec![format!("{source}: rules could not be read: {error}")],
-        });
-        found.publish(sender);
+        })
     }
 
     /// Tells that `source` cannot be followed at all.
@@ -112,7 +121,7 @@ async fn join(mut sources: [watch::Receiver<Extras>; 3], sender: watch::Sender<E
     loop {
         let mut all = Extras::default();
         for source in &mut sources {
-            merge(&mut all, &source.borrow_and_update());
+            all.add(&source.borrow_and_update());
         }
         all.publish(&sender);
         let [first, second, third] = &mut sources;
@@ -124,11 +133,4 @@ async fn join(mut sources: [watch::Receiver<Extras>; 3], sender: watch::Sender<E
             else => return,
         }
     }
-}
-
-fn merge(all: &mut Extras, source: &Extras) {
-    for (port, origin) in &source.ports {
-        all.ports.entry(*port).or_insert_with(|| origin.clone());
-    }
-    all.notes.extend(source.notes.iter().cloned());
 }

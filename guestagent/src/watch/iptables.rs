@@ -1,14 +1,15 @@
-//! Ports that rules of iptables-legacy make.
+//! Ports that rules of iptables-legacy and ip6tables-legacy make.
 //!
-//! It has no notifications, so it is looked at every ten seconds: only while a
-//! container runtime is there, which inotify tells, and what is looked at is
-//! one line in `/proc` unless the `nat` table exists. Reading that line loads
-//! no module and makes no table. A note says what this costs.
+//! They have no notifications, so they are looked at every ten seconds: only
+//! while a container runtime is there, which inotify tells, and what is looked
+//! at is one line in `/proc` for each unless its `nat` table exists. Reading that
+//! line loads no module and makes no table. A note says what this costs.
 
 use super::address::Addresses;
 use super::extra::{Extras, Origin};
 use super::nft::notes;
 use super::presence;
+use super::rules::Version;
 use super::rules::translated::{Via, translated};
 use std::collections::BTreeSet;
 use std::io;
@@ -22,10 +23,7 @@ use tokio_util::task::TaskTracker;
 pub mod entry;
 pub mod kernel;
 
-const NAME: &str = "iptables-legacy";
 const INTERVAL: Duration = Duration::from_secs(10);
-/// The tables of our own network namespace, one name a line.
-const TABLES: &str = "/proc/thread-self/net/ip_tables_names";
 /// What tells that containers may be started.
 const RUNTIMES: [&str; 7] = [
     "/run/containerd/containerd.sock",
@@ -35,6 +33,29 @@ const RUNTIMES: [&str; 7] = [
     "/run/k3s/containerd/containerd.sock",
     "/run/libpod",
     "/run/podman/podman.sock",
+];
+
+/// One of the two programs, by whose name users know the rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    name: &'static str,
+    version: Version,
+    /// The tables of our own network namespace, one name a line.
+    tables: &'static str,
+}
+
+/// Both.
+pub const PROGRAMS: [Program; 2] = [
+    Program {
+        name: "iptables-legacy",
+        version: Version::V4,
+        tables: "/proc/thread-self/net/ip_tables_names",
+    },
+    Program {
+        name: "ip6tables-legacy",
+        version: Version::V6,
+        tables: "/proc/thread-self/net/ip6_tables_names",
+    },
 ];
 
 /// Where to look, and how often.
@@ -66,7 +87,7 @@ pub fn start(
             let follow = follow(places.interval, runtimes, addresses, sender);
             tasks.spawn(stop.clone().run_until_cancelled_owned(follow));
         }
-        Err(error) => Extras::give_up(NAME, &error, &sender),
+        Err(error) => Extras::give_up("iptables-legacy", &error, &sender),
     }
     receiver
 }
@@ -77,8 +98,10 @@ async fn follow(
     addresses: watch::Receiver<Addresses>,
     sender: watch::Sender<Extras>,
 ) {
+    let mut last: [Extras; 2] = Default::default();
     loop {
         if runtimes.borrow_and_update().is_empty() {
+            last = Default::default();
             Extras::default().publish(&sender);
             if runtimes.changed().await.is_err() {
                 return;
@@ -87,11 +110,9 @@ async fn follow(
         }
         let own = addresses.borrow().clone();
         // Long lists take a while, and the tunnels shall not wait for it.
-        match tokio::task::spawn_blocking(move || look(&own)).await {
-            Ok(found) => {
-                let found = found.map(|found| noted(found, interval));
-                Extras::publish_look(NAME, found, &sender);
-            }
+        match tokio::task::spawn_blocking(move || PROGRAMS.map(|program| program.look(&own))).await
+        {
+            Ok(found) => publish(found, &mut last, interval, &sender),
             Err(error) => tracing::warn!(%error, "rules of iptables-legacy not read"),
         }
         if let Ok(Err(_)) = tokio::time::timeout(interval, runtimes.changed()).await {
@@ -100,37 +121,57 @@ async fn follow(
     }
 }
 
-fn noted(found: Option<Extras>, interval: Duration) -> Extras {
-    let seconds = interval.as_secs();
-    let (mut extras, what) = match found {
-        Some(extras) => (extras, "looked at"),
-        None => (Extras::default(), "not in use, looked for"),
-    };
-    let note = format!("{NAME}: {what} every {seconds} s, since it has no notifications");
-    extras.notes.insert(0, note);
-    extras
-}
-
-/// One look at all rules; nothing if there is no `nat` table.
-///
-/// # Errors
-/// They cannot be read.
-pub fn look(own: &BTreeSet<IpAddr>) -> io::Result<Option<Extras>> {
-    if !in_use()? {
-        return Ok(None);
+fn publish(
+    found: [io::Result<Option<Extras>>; 2],
+    last: &mut [Extras; 2],
+    interval: Duration,
+    sender: &watch::Sender<Extras>,
+) {
+    let mut all = Extras::default();
+    for ((program, found), last) in PROGRAMS.into_iter().zip(found).zip(last) {
+        let found = found.map(|found| program.noted(found, interval));
+        *last = Extras::of_look(program.name, found, last);
+        all.add(last);
     }
-    let (table, whole) = kernel::read()?;
-    let found = translated(&[table], own);
-    let origin = |via: &Via| Origin::Iptables { chain: via.chain.clone(), to: via.to.clone() };
-    let ports = found.ports.iter().map(|(port, via)| (*port, origin(via))).collect();
-    Ok(Some(Extras { ports, notes: notes(NAME, &found, !whole) }))
+    all.publish(sender);
 }
 
-fn in_use() -> io::Result<bool> {
-    match std::fs::read_to_string(TABLES) {
-        Ok(names) => Ok(names.lines().any(|name| name == "nat")),
-        // The kernel has not loaded iptables-legacy, or has none.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+impl Program {
+    fn noted(self, found: Option<Extras>, interval: Duration) -> Extras {
+        let (name, seconds) = (self.name, interval.as_secs());
+        let (mut extras, what) = match found {
+            Some(extras) => (extras, "looked at"),
+            None => (Extras::default(), "not in use, looked for"),
+        };
+        let note = format!("{name}: {what} every {seconds} s, since it has no notifications");
+        extras.notes.insert(0, note);
+        extras
+    }
+
+    /// One look at all rules; nothing if there is no `nat` table.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn look(self, own: &BTreeSet<IpAddr>) -> io::Result<Option<Extras>> {
+        if !self.in_use()? {
+            return Ok(None);
+        }
+        let (table, whole) = kernel::read(self.version)?;
+        let found = translated(&[table], own);
+        let origin = |via: &Via| {
+            let (chain, to) = (via.chain.clone(), via.to.clone());
+            Origin::Iptables { program: self.name, chain, to }
+        };
+        let ports = found.ports.iter().map(|(port, via)| (*port, origin(via))).collect();
+        Ok(Some(Extras { ports, notes: notes(self.name, &found, !whole) }))
+    }
+
+    fn in_use(self) -> io::Result<bool> {
+        match std::fs::read_to_string(self.tables) {
+            Ok(names) => Ok(names.lines().any(|name| name == "nat")),
+            // The kernel has not loaded the program's part, or has none.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -35,7 +35,17 @@ const MOST_AT_ONCE: usize = 1024;
 pub struct Netlink {
     socket: OwnedFd,
     sequence: u32,
+    request: Vec<u8>,
     buffer: Vec<u8>,
+}
+
+/// Whether an answer goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// In the next datagram.
+    Yes,
+    /// This was all.
+    No,
 }
 
 impl Netlink {
@@ -46,32 +56,45 @@ impl Netlink {
     pub fn open(protocol: Option<Protocol>) -> io::Result<Self> {
         let socket = socket(protocol, SocketFlags::CLOEXEC)?;
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(PATIENCE))?;
-        Ok(Self { socket, sequence: 0, buffer: vec![0; BUFFER] })
+        Ok(Self { socket, sequence: 0, request: Vec::new(), buffer: vec![0; BUFFER] })
     }
 
-    /// Asks for a list, and hands over the body of each message of it.
+    /// Asks for a list, and hands over the body of each message of it. What is
+    /// left of an answer that broke off has an older number and is passed over.
     ///
     /// # Errors
     /// The kernel refuses, or the list changed while it was read.
     pub fn dump(&mut self, kind: u16, body: &[u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
-        let request = request(kind, self.sequence, body);
+        request(&mut self.request, kind, self.sequence, body);
         let kernel = SocketAddrNetlink::new(0, 0);
-        net::sendto(&self.socket, &request, SendFlags::empty(), &kernel)?;
+        net::sendto(&self.socket, &self.request, SendFlags::empty(), &kernel)?;
         loop {
             let length = net::recv(&self.socket, self.buffer.as_mut_slice(), RecvFlags::empty())?.0;
             let datagram = self.buffer.get(..length).unwrap_or_default();
-            for message in messages(datagram).filter(|m| m.sequence == self.sequence) {
-                match message.kind {
-                    DONE | ERROR => return message.status(),
-                    _ if message.flags & INTERRUPTED != 0 => {
-                        return Err(io::ErrorKind::Interrupted.into());
-                    }
-                    _ => each(message.body),
-                }
+            if read(datagram, self.sequence, &mut each)? == More::No {
+                return Ok(());
             }
         }
     }
+}
+
+/// Reads one datagram of the answer to the request of this number.
+///
+/// # Errors
+/// The kernel refused the request, or the list is not whole.
+pub fn read(datagram: &[u8], sequence: u32, mut each: impl FnMut(&[u8])) -> io::Result<More> {
+    for message in messages(datagram).filter(|message| message.sequence == sequence) {
+        match message.kind {
+            DONE | ERROR => return message.status().map(|()| More::No),
+            _ if message.flags & INTERRUPTED != 0 => {
+                let text = "the list changed while it was read";
+                return Err(io::Error::new(io::ErrorKind::Interrupted, text));
+            }
+            _ => each(message.body),
+        }
+    }
+    Ok(More::Yes)
 }
 
 /// A socket that is told of changes in these groups; group N is bit N-1.
@@ -131,15 +154,15 @@ fn socket(protocol: Option<Protocol>, flags: SocketFlags) -> io::Result<OwnedFd>
     Ok(net::socket_with(AddressFamily::NETLINK, kind, flags, protocol)?)
 }
 
-fn request(kind: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
+fn request(bytes: &mut Vec<u8>, kind: u16, sequence: u32, body: &[u8]) {
     let length = u32::try_from(HEAD + body.len()).unwrap_or(u32::MAX);
-    let mut bytes = length.to_ne_bytes().to_vec();
+    bytes.clear();
+    bytes.extend(length.to_ne_bytes());
     bytes.extend(kind.to_ne_bytes());
     bytes.extend((REQUEST | DUMP).to_ne_bytes());
     bytes.extend(sequence.to_ne_bytes());
     bytes.extend(0_u32.to_ne_bytes());
     bytes.extend(body);
-    bytes
 }
 
 /// One message of a datagram.

@@ -74,7 +74,10 @@ async fn follow(
         let own = addresses.borrow_and_update().clone();
         // Long lists take a while, and the tunnels shall not wait for it.
         match tokio::task::spawn_blocking(move || look(&own)).await {
-            Ok(found) => Extras::publish_look("nft", found, &sender),
+            Ok(found) => {
+                let found = Extras::of_look("nft", found, &sender.borrow());
+                found.publish(&sender);
+            }
             Err(error) => tracing::warn!(%error, "rules of nftables not read"),
         }
         let pause = (began.elapsed() * SHARE).clamp(SETTLED, LONGEST_PAUSE);

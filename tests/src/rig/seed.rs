@@ -21,6 +21,8 @@ pub struct Seed {
     pub user: String,
     /// The user's id.
     pub uid: u32,
+    /// Whether the user may become root.
+    pub sudo: Sudo,
     /// Public keys that may log in.
     pub keys: Vec<String>,
     /// The address of the guest's network card.
@@ -54,6 +56,15 @@ pub struct Seed {
     pub dns_ports: (u16, u16),
     /// Further files of the medium: path and content, replacing what would be there.
     pub files: Vec<(String, String)>,
+}
+
+/// What the user may do as root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sudo {
+    /// Everything, without a password.
+    All,
+    /// Nothing.
+    Nothing,
 }
 
 /// How folders are shared.
@@ -102,6 +113,7 @@ impl Default for Seed {
             hostname: "lima-test".into(),
             user: "ada".into(),
             uid: 1000,
+            sudo: Sudo::All,
             keys: Vec::new(),
             mac: "52:55:55:12:34:56".into(),
             timezone: "Etc/UTC".into(),

@@ -375,7 +375,8 @@ fn calls(tally: &mut Tally, vm: &Vm<'_>, ssh: &Ssh) {
     });
 }
 
-fn call<T>(body: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
+/// Makes calls to the agent, for at most half a minute.
+pub fn call<T>(body: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let limit = Duration::from_secs(30);
     runtime.block_on(async { tokio::time::timeout(limit, body()).await.context("the call")? })

@@ -8,6 +8,8 @@ mod boots;
 mod compare;
 mod lima_host;
 mod resolver;
+mod owner_policy;
+mod service;
 mod shares;
 mod stock_lima;
 mod virtio_serial;
@@ -22,7 +24,7 @@ fn main() -> ExitCode {
         ("first_boot", boots::first),
         ("later_boots", boots::later),
         ("virtiofs", shares::virtiofs),
-        ("vsock", vsock::guest_agent),
+        ("vsock_and_owner_policy", vsock::guest_agent),
         ("virtio_serial", virtio_serial::guest_agent),
         ("bad_scripts_and_a_taken_uid", bad_seed::scripts_and_uid),
         ("no_medium", bad_seed::no_medium),

@@ -44,6 +44,9 @@ pub fn layers(long: bool, resume: Option<&Path>) -> Result<Vec<Layer>> {
     };
     let lint = "clippy --quiet --workspace --all-targets --features nixvm-e2e/vm -- -D warnings";
     let deny = "deny --offline check bans licenses sources";
+    // Checking needs no libFuzzer, whose C++ would be compiled without the path to one.
+    let fuzz = "check --quiet --locked --manifest-path tests/fuzz/Cargo.toml \
+                --config env.CUSTOM_LIBFUZZER_PATH='none/libfuzzer.a' --target-dir";
     let unit = "test --workspace --no-fail-fast -- --show-output";
     Ok(vec![
         Layer {
@@ -58,6 +61,7 @@ pub fn layers(long: bool, resume: Option<&Path>) -> Result<Vec<Layer>> {
             wants: Some(("deny", "cargo-deny is not installed")),
             ..cargo("dependencies", "seconds", deny, Format::One)
         },
+        with_target(cargo("fuzz targets", "1 min the first time", fuzz, Format::One)),
         cargo("unit", "5 min the first time", unit, Format::Libtest),
         Layer {
             program: me,
@@ -69,6 +73,13 @@ pub fn layers(long: bool, resume: Option<&Path>) -> Result<Vec<Layer>> {
             ..cargo("guests", "15 min without KVM, 5 more the first time", &guests, Format::Suite)
         },
     ])
+}
+
+/// Ends the arguments with the workspace's target folder: the fuzz targets are a workspace of their own
+/// and have most dependencies in common with this one.
+fn with_target(mut layer: Layer) -> Layer {
+    layer.arguments.push(workspace::target().display().to_string());
+    layer
 }
 
 impl Layer {

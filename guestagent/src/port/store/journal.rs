@@ -27,14 +27,14 @@ impl Journal {
     /// Opens the file and reads what an earlier run left in it. That stays in
     /// it for as long as if it had just been told.
     pub fn open(path: PathBuf, now: Instant) -> (Self, Vec<Port>) {
-        let (file, text) = match read(&path) {
-            Ok((file, text)) => (Some(file), text),
+        let (file, bytes) = match read(&path) {
+            Ok((file, bytes)) => (Some(file), bytes),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "news to the host are not noted");
-                (None, String::new())
+                (None, Vec::new())
             }
         };
-        let ports: Vec<Port> = text.lines().filter_map(port).collect();
+        let ports = ports(&bytes);
         let lines = ports.iter().map(|port| (*port, now)).collect();
         (Self { path, file, lines }, ports)
     }
@@ -64,7 +64,13 @@ impl Journal {
     }
 }
 
-fn text<'a>(ports: impl Iterator<Item = &'a Port>) -> String {
+/// The ports in what a journal holds.
+pub fn ports(bytes: &[u8]) -> Vec<Port> {
+    String::from_utf8_lossy(bytes).lines().filter_map(port).collect()
+}
+
+/// What a journal of these ports holds.
+pub fn text<'a>(ports: impl Iterator<Item = &'a Port>) -> String {
     ports.fold(String::new(), |lines, port| lines + &port.to_string() + "\n")
 }
 
@@ -74,11 +80,11 @@ fn options() -> OpenOptions {
     options
 }
 
-fn read(path: &Path) -> io::Result<(File, String)> {
+fn read(path: &Path) -> io::Result<(File, Vec<u8>)> {
     let mut file = options().open(path)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    Ok((file, String::from_utf8_lossy(&bytes).into_owned()))
+    Ok((file, bytes))
 }
 
 /// A new file in the place of the old one: at no moment is a line lost.

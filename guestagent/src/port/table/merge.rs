@@ -47,7 +47,11 @@ mod tests {
     #[test]
     fn a_socket_covers_a_port_without_one_and_rules_hold_for_both() {
         let port = |protocol, host: u8, number| Port::new(protocol, [host; 4].into(), number);
-        let origin = Origin::Iptables { chain: "DOCKER".into(), to: "172.17.0.2:80".into() };
+        let origin = Origin::Iptables {
+            program: "iptables-legacy",
+            chain: "DOCKER".into(),
+            to: "172.17.0.2:80".into(),
+        };
         let mut extras = Extras::default();
         for extra in [
             port(Protocol::Tcp, 0, 80),

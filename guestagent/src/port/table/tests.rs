@@ -211,6 +211,7 @@ async fn hints_that_covered_less_are_made_up_for() {
 async fn ports_without_sockets_come_and_go() {
     table(Kernel::default(), async |run| {
         let origin = crate::watch::extra::Origin::Iptables {
+            program: "iptables-legacy",
             chain: "DOCKER".into(),
             to: "172.17.0.2:80".into(),
         };

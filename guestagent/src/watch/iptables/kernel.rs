@@ -1,19 +1,22 @@
-//! Asking the kernel for the `nat` table of iptables-legacy.
+//! Asking the kernel for the `nat` tables of iptables-legacy and
+//! ip6tables-legacy.
 //!
-//! By `getsockopt` on a raw socket, as iptables itself does, and not by running
+//! By `getsockopt`, as iptables itself does, and not by running
 //! `iptables-legacy-save`: no process each time, the same with whatever names
 //! a system has for the program or without it, and the answer is bounded and in
-//! a form that is read already for iptables-nft. The table is asked for only
-//! when it exists, since asking would make it.
+//! a form that is read already for iptables-nft. iptables asks on a raw socket,
+//! which takes `CAP_NET_RAW`; the kernel answers on any socket of the IP version,
+//! and only `CAP_NET_ADMIN` is needed. A table is asked for only when it exists,
+//! since asking would make it.
 
 use super::entry;
 use crate::watch::field;
-use crate::watch::rules::Table;
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto};
+use crate::watch::rules::{Table, Version};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// `IPT_SO_GET_INFO` and `IPT_SO_GET_ENTRIES`.
+/// `IPT_SO_GET_INFO` and `IPT_SO_GET_ENTRIES`; those of IPv6 are the same.
 const INFO: libc::c_int = 64;
 const ENTRIES: libc::c_int = 65;
 /// The name of a table is 32 bytes in either answer.
@@ -28,16 +31,19 @@ const MOST_BYTES: usize = 32 << 20;
 /// How often a table that changes while it is read is read anew.
 const TRIES: usize = 3;
 
-/// The table, and whether all of it could be read.
+/// The table of one IP version, and whether all of it could be read.
 ///
 /// # Errors
 /// Not permitted, too large, or changing all the time.
-pub fn read() -> io::Result<(Table, bool)> {
-    let flags = SocketFlags::CLOEXEC;
-    let socket = net::socket_with(AddressFamily::INET, SocketType::RAW, flags, Some(ipproto::RAW))?;
+pub fn read(version: Version) -> io::Result<(Table, bool)> {
+    let (family, level) = match version {
+        Version::V4 => (AddressFamily::INET, libc::IPPROTO_IP),
+        Version::V6 => (AddressFamily::INET6, libc::IPPROTO_IPV6),
+    };
+    let socket = net::socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     for _ in 0..TRIES {
         let mut info = named(INFO_SIZE);
-        get(&socket, INFO, &mut info)?;
+        get(&socket, level, INFO, &mut info)?;
         let word = |at: usize| field(&info, at).map(u32::from_ne_bytes).unwrap_or_default();
         let size = usize::try_from(word(80)).unwrap_or(usize::MAX);
         if size > MOST_BYTES {
@@ -47,14 +53,14 @@ pub fn read() -> io::Result<(Table, bool)> {
         if let Some(place) = entries.get_mut(NAME..NAME + 4) {
             place.copy_from_slice(&word(80).to_ne_bytes());
         }
-        match get(&socket, ENTRIES, &mut entries) {
+        match get(&socket, level, ENTRIES, &mut entries) {
             // It has another size by now.
             Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {}
             other => {
                 other?;
                 let hooks = [36, 40, 44, 48, 52].map(word);
                 let row = entries.get(ENTRIES_HEAD..).unwrap_or_default();
-                return Ok(entry::table(row, &hooks));
+                return Ok(entry::table(version, row, &hooks));
             }
         }
     }
@@ -67,14 +73,19 @@ fn named(size: usize) -> Vec<u8> {
     bytes
 }
 
-fn get(socket: &OwnedFd, what: libc::c_int, answer: &mut [u8]) -> io::Result<()> {
+fn get(
+    socket: &OwnedFd,
+    level: libc::c_int,
+    what: libc::c_int,
+    answer: &mut [u8],
+) -> io::Result<()> {
     let mut length = libc::socklen_t::try_from(answer.len()).map_err(io::Error::other)?;
     // SAFETY: the kernel reads and writes at most `length` bytes at the start of
     // `answer`, which is that long and lives on; `length` may be written too.
     let status = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
-            libc::IPPROTO_IP,
+            level,
             what,
             answer.as_mut_ptr().cast(),
             &raw mut length,

@@ -5,7 +5,7 @@
 //! group, has no standard input, and ends with us however we end.
 
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
-use rustix::thread::{CapabilitiesSecureBits, set_capabilities_secure_bits, set_no_new_privs};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -123,12 +123,12 @@ fn home(config: &Path) -> &Path {
 fn confine() -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_no_new_privs(true)?;
-    let bits = CapabilitiesSecureBits::NO_ROOT | CapabilitiesSecureBits::NO_ROOT_LOCKED;
-    match set_capabilities_secure_bits(bits) {
-        // Who may not give up root's capabilities has given up his own.
-        Ok(()) | Err(rustix::io::Errno::PERM) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    // A program that root starts would have them all anew, but for the line
+    // above: with it nobody gains what he has not. The other way, to lock root's
+    // privilege, takes CAP_SETPCAP, which the unit does not leave us.
+    let none = CapabilitySet::empty();
+    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    Ok(set_capabilities(None, sets)?)
 }
 
 impl Running {

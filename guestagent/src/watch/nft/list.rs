@@ -36,19 +36,31 @@ type Key = (u8, String);
 /// The kernel has no nftables, or they changed while they were read.
 pub fn read() -> io::Result<(Vec<Table>, bool)> {
     let mut netlink = Netlink::open(Some(NETFILTER))?;
+    collect(&mut |kind, body, each| netlink.dump(kind, body, each))
+}
+
+/// Asks for a list: its type, the body of the request, and who takes each
+/// message.
+type Dump<'a> = &'a mut dyn FnMut(u16, &[u8], &mut dyn FnMut(&[u8])) -> io::Result<()>;
+
+/// The tables, from whoever answers.
+///
+/// # Errors
+/// Those of the answers.
+pub fn collect(dump: Dump<'_>) -> io::Result<(Vec<Table>, bool)> {
     let mut tables = BTreeMap::new();
-    netlink.dump(CHAINS, &[0; HEAD], |message| {
+    dump(CHAINS, &[0; HEAD], &mut |message| {
         if let Some((key, base)) = base(message) {
             tables.entry(key).or_insert_with_key(named).bases.push(base);
         }
     })?;
     let mut rules = 0;
     for (key, table) in &mut tables {
-        netlink.dump(RULES, &request(key, &[]), |message| {
+        dump(RULES, &request(key, &[]), &mut |message| {
             rules += 1;
             add_rule(key, table, message, rules);
         })?;
-        table.sets = sets(&mut netlink, key, table)?;
+        table.sets = sets(dump, key, table)?;
     }
     Ok((tables.into_values().collect(), rules > MOST_RULES))
 }
@@ -90,13 +102,13 @@ fn add_rule(key: &Key, table: &mut Table, message: &[u8], count: usize) {
 }
 
 /// The sets that the rules use.
-fn sets(netlink: &mut Netlink, key: &Key, table: &Table) -> io::Result<BTreeMap<String, Set>> {
+fn sets(dump: Dump<'_>, key: &Key, table: &Table) -> io::Result<BTreeMap<String, Set>> {
     let used: BTreeSet<_> = table.chains.values().flatten().flatten().filter_map(used).collect();
     if used.is_empty() {
         return Ok(BTreeMap::new());
     }
     let mut readings = Vec::new();
-    netlink.dump(SETS, &request(key, &[]), |message| {
+    dump(SETS, &request(key, &[]), &mut |message| {
         let found = parts(message).filter(|(found, _)| found == key);
         let reading = found.and_then(|(_, attributes)| Reading::new(attributes));
         readings.extend(reading.filter(|(_, set)| used.contains(set.name.as_str())));
@@ -105,7 +117,7 @@ fn sets(netlink: &mut Netlink, key: &Key, table: &Table) -> io::Result<BTreeMap<
     for (_, mut reading) in readings {
         let name = reading.name.clone();
         let body = request(key, &attribute(2, &terminated(&name)));
-        netlink.dump(ELEMENTS, &body, |message| {
+        dump(ELEMENTS, &body, &mut |message| {
             reading.add(message.get(HEAD..).unwrap_or_default());
         })?;
         sets.insert(name, reading.finish(true));

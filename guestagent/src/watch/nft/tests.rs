@@ -3,7 +3,7 @@
 use super::expression::rule;
 use super::set::Reading;
 use crate::watch::netlink::attribute;
-use crate::watch::rules::translated::translated;
+use crate::watch::rules::translated::{translated, within};
 use crate::watch::rules::{Hook, Table, Version, xt};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -102,4 +102,15 @@ fn rules_that_multiply_end() {
     let table = Table { versions: vec![Version::V4], bases, chains, ..Table::default() };
     let found = translated(&[table], &[].into());
     assert!(found.cut && found.ports.is_empty());
+}
+
+/// What a rule costs is not counted by rules alone.
+#[test]
+fn rules_of_many_expressions_end() {
+    use crate::watch::rules::Expression;
+    let rules = vec![vec![Expression::Maybe; 32_000]; 20];
+    let bases = vec![(Hook::Output, "output".into())];
+    let chains = [("output".into(), rules)].into();
+    let table = Table { versions: vec![Version::V4], bases, chains, ..Table::default() };
+    assert!(within(10_000, &[table], &[].into()).cut);
 }

@@ -45,7 +45,12 @@ pub struct Translated {
 
 /// Walks all tables. `own` are the addresses of this machine.
 pub fn translated(tables: &[Table], own: &BTreeSet<IpAddr>) -> Translated {
-    let mut search = Search { tables, steps: STEPS, found: Translated::default() };
+    within(STEPS, tables, own)
+}
+
+/// Walks all tables, with no more than this many steps together.
+pub fn within(steps: usize, tables: &[Table], own: &BTreeSet<IpAddr>) -> Translated {
+    let mut search = Search { tables, steps, found: Translated::default() };
     for protocol in [Protocol::Tcp, Protocol::Udp] {
         for version in [Version::V4, Version::V6] {
             search.version(protocol, version, &others(own, version));

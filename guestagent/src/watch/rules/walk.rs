@@ -17,7 +17,7 @@ use std::net::IpAddr;
 const DEPTH: usize = 16;
 /// More ports than this in one rule are no forward of ports, but of everything.
 const MOST_PORTS: usize = 1024;
-/// Ranges, and elements of sets, that cost as much as a rule.
+/// Ranges, elements of sets, and expressions, that cost as much as a rule.
 const PER_STEP: usize = 32;
 
 /// Ports that a dial finds translated.
@@ -66,7 +66,7 @@ impl<'a> Walk<'a> {
             return ports;
         };
         for rule in rules {
-            self.spend(1);
+            self.spend(1 + rule.len() / PER_STEP);
             if ports.is_empty() || *self.steps == 0 {
                 break;
             }

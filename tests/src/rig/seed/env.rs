@@ -1,6 +1,6 @@
 //! `lima.env` and `param.env`: one `NAME=value` a line, nothing quoted.
 
-use super::Seed;
+use super::{Seed, Sudo};
 
 /// Every variable that Lima 2.2 always writes, in its order, and those of the mounts.
 pub fn lima(seed: &Seed) -> String {
@@ -49,7 +49,7 @@ pub fn lima(seed: &Seed) -> String {
         ("VIRTIO_PORT", &seed.virtio_port),
         ("PLAIN", ""),
         ("NO_CLOUD_INIT", ""),
-        ("PASSWORDLESS_SUDO", if seed.passwordless { "1" } else { "" }),
+        ("PASSWORDLESS_SUDO", if seed.passwordless && seed.sudo == Sudo::All { "1" } else { "" }),
     ]);
     lines.extend(seed.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let lines = lines.iter().map(|(name, value)| format!("LIMA_CIDATA_{name}={value}\n"));

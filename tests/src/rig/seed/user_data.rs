@@ -1,7 +1,7 @@
 //! `user-data` and `network-config`, with the keys and the quoting that Lima uses: the uid is a
 //! string, keys are under the hyphened name, mount entries are flow lists without quotes.
 
-use super::{Access, Mount, MountType, Seed};
+use super::{Access, Mount, MountType, Seed, Sudo};
 
 /// The cloud-config.
 pub fn user_data(seed: &Seed) -> String {
@@ -15,7 +15,10 @@ pub fn user_data(seed: &Seed) -> String {
         "timezone: {timezone}\n\nusers:\n  - name: \"{user}\"\n    uid: \"{uid}\"\n"
     ));
     parts.push(format!("    gecos: \"Ada Lovelace\"\n    homedir: \"{}\"\n", seed.home()));
-    parts.push("    shell: /bin/bash\n    sudo: ALL=(ALL) NOPASSWD:ALL\n".to_owned());
+    parts.push("    shell: /bin/bash\n".to_owned());
+    if seed.sudo == Sudo::All {
+        parts.push("    sudo: ALL=(ALL) NOPASSWD:ALL\n".to_owned());
+    }
     parts.push("    lock_passwd: true\n    ssh-authorized-keys:\n".to_owned());
     parts.extend(seed.keys.iter().map(|key| format!("      - \"{}\"\n", key.trim())));
     parts.extend([BOOTSTRAP.to_owned(), RESOLVER.to_owned(), boot_commands(seed)]);
