@@ -61,18 +61,19 @@ fn start(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<Rc<Agent>, DaemonError> {
-    // Watch before the first dump: what changes in between is then a hint.
-    let watch = watch::start(settings.tick, tasks, stop);
-    let kernel = Kernel::open(watch.gate).map_err(DaemonError::SockDiag)?;
     let rules = settings.ports.ignore.as_deref().map(|texts| Rules::usable(texts).0);
     let rules = rules.unwrap_or_default();
+    // Watch before the first dump: what changes in between is then a hint.
+    let watch = watch::start(settings.tick, rules.autobound(), tasks, stop);
+    let kernel = Kernel::open(watch.gate).map_err(DaemonError::SockDiag)?;
+    let (tcp, udp) = (watch.tcp.hinted(), watch.udp.hinted());
     let publisher = Publisher::default();
     publisher.set(|status| {
         status.transports = transports;
-        status.polled = watch.polled;
+        status.changes = vec![watch.tcp, watch.udp];
         status.hides_ephemeral = rules.hides_ephemeral();
     });
-    let (tcp, udp, extras) = (watch.tcp, watch.udp, extra::start(tasks, stop));
+    let extras = extra::start(tasks, stop);
     let table = Table::new(kernel, Sources { tcp, udp, rules, extras });
     let snapshots = table.subscribe();
     tasks.spawn(table.run(watch.hints, stop.clone()));

@@ -4,7 +4,6 @@
 
 mod support;
 
-use rustix::mount::UnmountFlags;
 use rustix::process::Signal;
 use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
@@ -68,22 +67,6 @@ fn a_listener_that_binds_long_before_it_listens_is_told() {
         silence(&mut events).await;
         let _listener = socket.listen(1).expect("listening");
         assert_eq!(next(&mut events).await, ["+tcp 127.0.0.1 8001"]);
-    });
-}
-
-#[test]
-fn without_tracepoints_ports_are_polled() {
-    isolated("without_tracepoints_ports_are_polled", async || {
-        let hidden = rustix::mount::unmount("/sys/kernel/tracing", UnmountFlags::DETACH);
-        hidden.expect("tracefs of this namespace");
-        let daemon = Daemon::start().await;
-        let mut events = daemon.client().await.get_events(()).await.expect("events").into_inner();
-        let first = TcpListener::bind("127.0.0.1:8001").expect("port");
-        assert_eq!(next(&mut events).await, ["+tcp 127.0.0.1 8001"]);
-        let _second = UdpSocket::bind("127.0.0.1:8002").expect("port");
-        assert_eq!(next(&mut events).await, ["+udp 127.0.0.1 8002"]);
-        drop(first);
-        assert_eq!(next(&mut events).await, ["-tcp 127.0.0.1 8001"]);
     });
 }
 
@@ -160,28 +143,5 @@ fn many_ports_at_once_and_short_ones_are_told() {
             added -= next(&mut events).await.len();
         }
         silence(&mut events).await;
-    });
-}
-
-#[test]
-fn another_namespace_is_no_news() {
-    isolated("another_namespace_is_no_news", async || {
-        let daemon = Daemon::start().await;
-        let mut events = daemon.client().await.get_events(()).await.expect("events").into_inner();
-        let other = std::thread::spawn(|| {
-            // SAFETY: a new thread, with nothing open.
-            unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }
-                .expect("namespace");
-            for _ in 0..200 {
-                let listener = TcpListener::bind("0.0.0.0:8001").expect("port");
-                let _udp = UdpSocket::bind("0.0.0.0:8001").expect("port");
-                std::thread::sleep(Duration::from_micros(500));
-                drop(listener);
-            }
-        });
-        silence(&mut events).await;
-        let _own = TcpListener::bind("127.0.0.1:8002").expect("port");
-        assert_eq!(next(&mut events).await, ["+tcp 127.0.0.1 8002"]);
-        other.join().expect("the other thread");
     });
 }

@@ -9,6 +9,7 @@
 //!   (DNS, NTP, QUIC): whoever serves names its port;
 //! - `default`: the rules that hold without any setting, [`DEFAULT`].
 
+use super::socket::Autobound;
 use super::{Port, Protocol};
 use std::fmt;
 use std::net::IpAddr;
@@ -84,6 +85,11 @@ impl Rules {
     /// Whether UDP sockets whose number the kernel chose are left out.
     pub fn hides_ephemeral(&self) -> bool {
         self.ephemeral
+    }
+
+    /// The same as what to do with them.
+    pub fn autobound(&self) -> Autobound {
+        if self.ephemeral { Autobound::Skipped } else { Autobound::Listed }
     }
 
     fn add(&mut self, text: &str) -> Result<(), RuleError> {

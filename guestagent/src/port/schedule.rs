@@ -11,17 +11,16 @@
 
 use super::Protocol;
 use super::socket::Families;
+use awaiting::Awaiting;
 use queue::Queue;
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
+mod awaiting;
 mod queue;
 
 /// The kernel says LISTEN just before the socket can be found by a dump
-/// (`inet_csk_listen_start` stores the state, then hashes). So while a port
-/// that was named is not there, look again after these pauses, then give up:
-/// it was in another network namespace, or is gone.
+/// (`inet_csk_listen_start` stores the state, then hashes).
 const VISIBLE_AFTER: [Duration; 5] = [
     Duration::from_micros(200),
     Duration::from_millis(1),
@@ -29,6 +28,11 @@ const VISIBLE_AFTER: [Duration; 5] = [
     Duration::from_millis(25),
     Duration::from_millis(125),
 ];
+
+/// BPF tells of a UDP socket when its port is taken and some hundred
+/// instructions before a dump lists it: only a thread that lost its CPU between
+/// takes longer.
+const LISTED_AFTER: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(25)];
 
 /// When everything is looked at after a look at IPv4 alone.
 const DOUBT: Duration = Duration::from_secs(1);
@@ -42,10 +46,13 @@ const MANY: usize = 500;
 /// News that something may have changed. Never the change itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hint {
-    /// A TCP socket of this port enters LISTEN.
+    /// A TCP socket of this port enters LISTEN. If its port is yet to be chosen,
+    /// this is zero, and stands for all ports.
     Listening(u16),
     /// A TCP socket of this port has left LISTEN.
     NotListening(u16),
+    /// A UDP socket gets this port.
+    Binding(u16),
     /// A UDP socket of these families may have been bound.
     Bound(Families),
     /// The UDP socket of this cookie has gone.
@@ -96,38 +103,33 @@ pub struct Schedule {
     udp: Queue,
     /// TCP ports to look at, when not all are.
     named: Vec<u16>,
-    awaited: BTreeMap<u16, Awaited>,
-}
-
-/// A port that was named and has not been seen.
-#[derive(Debug)]
-struct Awaited {
-    /// How many sockets have entered LISTEN and not left it.
-    sockets: usize,
-    tries: usize,
-    /// Dumps before this moment, for other reasons, do not count as a try.
-    at: Instant,
+    listening: Awaiting,
+    binding: Awaiting,
 }
 
 impl Schedule {
     /// A first dump of both is due at once.
     pub fn new(tcp: Hinted, udp: Hinted, now: Instant) -> Self {
         let [tcp, udp] = [tcp, udp].map(|hinted| Queue::new(hinted, now));
-        Self { tcp, udp, named: Vec::new(), awaited: BTreeMap::new() }
+        let (listening, binding) = (Awaiting::new(&VISIBLE_AFTER), Awaiting::new(&LISTED_AFTER));
+        Self { tcp, udp, named: Vec::new(), listening, binding }
     }
 
-    /// Takes note of a hint.
-    pub fn note(&mut self, hint: Hint, now: Instant) {
+    /// Takes note of a hint. If it names a port, `there` is how many sockets of
+    /// that port were seen last.
+    pub fn note(&mut self, hint: Hint, there: usize, now: Instant) {
         match hint {
             Hint::Listening(port) => {
-                let new = Awaited { sockets: 0, tries: 0, at: now };
-                let awaited = self.awaited.entry(port).or_insert(new);
-                *awaited = Awaited { sockets: awaited.sockets + 1, tries: 0, at: now };
+                self.listening.enter(port, there, now);
                 self.name(port, now);
             }
             Hint::NotListening(port) => {
-                self.unawait(port);
+                self.listening.leave(port);
                 self.name(port, now);
+            }
+            Hint::Binding(port) => {
+                self.binding.enter(port, there, now);
+                self.udp.ask_all(now);
             }
             Hint::Bound(Families::V4) => {
                 self.udp.ask(now);
@@ -143,9 +145,9 @@ impl Schedule {
         }
     }
 
-    /// Whether a port was named and has not been seen yet.
+    /// Whether a socket that listens on this port has not been seen yet.
     pub fn awaits(&self, port: u16) -> bool {
-        self.awaited.contains_key(&port)
+        self.listening.has(port)
     }
 
     /// When the next dump is due, if nothing else happens.
@@ -162,15 +164,27 @@ impl Schedule {
         }
         let named = std::mem::take(&mut self.named);
         let few = named.len() <= if known > MANY { FEW } else { 1 };
+        let few = few && !named.contains(&0);
         let look = if all || !few || named.is_empty() { Look::All } else { Look::Ports(named) };
         Some(look)
     }
 
-    /// Takes note of a dump, and of which ports are there by now.
-    pub fn saw(&mut self, protocol: Protocol, there: impl Fn(u16) -> bool, dumped: Dumped) {
+    /// Takes note of a dump, and of how many sockets of a port are there by now.
+    pub fn saw(&mut self, protocol: Protocol, there: impl Fn(u16) -> usize, dumped: Dumped) {
         self.queue(protocol).done(dumped);
-        if protocol == Protocol::Tcp {
-            self.look_again(there, dumped.begun);
+        match protocol {
+            Protocol::Tcp => {
+                if let Some((at, ports)) = self.listening.looked(there, dumped.begun) {
+                    for port in ports {
+                        self.name(port, at);
+                    }
+                }
+            }
+            Protocol::Udp => {
+                if let Some((at, _)) = self.binding.looked(there, dumped.begun) {
+                    self.udp.ask_all(at);
+                }
+            }
         }
     }
 
@@ -186,44 +200,11 @@ impl Schedule {
         self.tcp.ask(at);
     }
 
-    fn unawait(&mut self, port: u16) {
-        if let Some(awaited) = self.awaited.get_mut(&port) {
-            awaited.sockets = awaited.sockets.saturating_sub(1);
-            if awaited.sockets == 0 {
-                self.awaited.remove(&port);
-            }
-        }
-    }
-
-    fn look_again(&mut self, there: impl Fn(u16) -> bool, start: Instant) {
-        self.awaited.retain(|number, awaited| !there(*number) && awaited.looked(start));
-        let soon = self.awaited.iter().map(|(number, awaited)| (awaited.at, *number));
-        let mut soon: Vec<_> = soon.collect();
-        soon.sort_unstable();
-        let Some((first, _)) = soon.first().copied() else { return };
-        for (_, number) in soon.iter().take_while(|(at, _)| *at == first) {
-            self.name(*number, first);
-        }
-    }
-
     fn queue(&mut self, protocol: Protocol) -> &mut Queue {
         match protocol {
             Protocol::Tcp => &mut self.tcp,
             Protocol::Udp => &mut self.udp,
         }
-    }
-}
-
-impl Awaited {
-    /// Counts a dump in vain, begun at `start`. Whether another try is left.
-    fn looked(&mut self, start: Instant) -> bool {
-        if start < self.at {
-            return true;
-        }
-        let pause = VISIBLE_AFTER.get(self.tries);
-        self.tries += 1;
-        self.at = start + pause.copied().unwrap_or_default();
-        pause.is_some()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::rules::Rules;
 use super::schedule::{Dumped, Hint, Hinted, Look, Schedule};
-use super::socket::{Autobound, Families, Followed, Query, Socket};
+use super::socket::{Families, Followed, Query, Socket};
 use super::{Protocol, Snapshot};
 use crate::watch::extra::Extras;
 use std::io;
@@ -109,13 +109,18 @@ impl<D: Dump> Table<D> {
 
     /// Asks for a look, if the hint is about something that we know or await.
     fn note(&mut self, hint: Hint) {
+        let there = match hint {
+            Hint::Listening(port) | Hint::NotListening(port) => count(&self.tcp, port),
+            Hint::Binding(port) => count(self.udp.sockets(), port),
+            Hint::Bound(_) | Hint::Gone(_) | Hint::Unlikely(_) | Hint::Lost => 0,
+        };
         let news = match hint {
-            Hint::NotListening(port) => listens(&self.tcp, port) || self.schedule.awaits(port),
+            Hint::NotListening(port) => there > 0 || self.schedule.awaits(port),
             Hint::Gone(cookie) => self.udp.has(cookie),
-            Hint::Listening(_) | Hint::Bound(_) | Hint::Unlikely(_) | Hint::Lost => true,
+            _ => true,
         };
         if news {
-            self.schedule.note(hint, Instant::now());
+            self.schedule.note(hint, there, Instant::now());
         }
     }
 
@@ -144,8 +149,12 @@ impl<D: Dump> Table<D> {
         match listed {
             Ok(changed) => {
                 let healed = fault.take().is_some();
-                let there = |port| listens(&self.tcp, port);
+                let listed: &[_] = match protocol {
+                    Protocol::Tcp => &self.tcp,
+                    Protocol::Udp => self.udp.sockets(),
+                };
                 let cost = cpu_time().saturating_sub(before);
+                let there = |port| count(listed, port);
                 self.schedule.saw(protocol, there, Dumped { changed, begun, cost });
                 healed || changed
             }
@@ -180,8 +189,7 @@ impl<D: Dump> Table<D> {
 
     /// The same for UDP.
     fn list_udp(&mut self, look: &Look) -> io::Result<bool> {
-        let autobound =
-            if self.rules.hides_ephemeral() { Autobound::Skipped } else { Autobound::Listed };
+        let autobound = self.rules.autobound();
         let connected = self.udp.any_connected();
         let families = if *look == Look::V4 { Families::V4 } else { Families::Both };
         let mut query = Query { connected, families, autobound, ..Query::all(Protocol::Udp) };
@@ -192,7 +200,7 @@ impl<D: Dump> Table<D> {
         }
         self.udp.update(&mut self.fresh);
         if self.dump.cover(self.udp.sockets()) {
-            self.schedule.note(Hint::Bound(Families::Both), Instant::now());
+            self.schedule.note(Hint::Bound(Families::Both), 0, Instant::now());
         }
         Ok(self.udp.sockets() != self.fresh)
     }
@@ -228,8 +236,12 @@ fn cpu_time() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
-fn listens(sockets: &[Socket], port: u16) -> bool {
-    sockets.iter().any(|socket| socket.port.number == port)
+/// How many sockets have this port; all of them if it is zero.
+fn count(sockets: &[Socket], port: u16) -> usize {
+    if port == 0 {
+        return sockets.len();
+    }
+    sockets.iter().filter(|socket| socket.port.number == port).count()
 }
 
 #[cfg(test)]

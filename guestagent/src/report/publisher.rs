@@ -39,7 +39,7 @@ impl Default for Publisher {
 }
 
 impl Publisher {
-    /// Changes something: transports, what is polled, or all at once.
+    /// Changes something: transports, how changes are noticed, or all at once.
     pub fn set(&self, change: impl FnOnce(&mut Status)) {
         self.0.send_modify(change);
     }

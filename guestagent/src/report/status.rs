@@ -1,6 +1,7 @@
 //! What the running daemon says of itself, as data, and how it is shown.
 
 use crate::port::{Hidden, Port, Snapshot};
+use crate::watch::means::Means;
 use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -22,8 +23,8 @@ pub struct Status {
     pub transports: Vec<String>,
     /// Hosts that follow the ports now.
     pub hosts: u32,
-    /// Which protocols are polled and why; empty if the kernel tells of all.
-    pub polled: Vec<String>,
+    /// How changes are noticed, of each protocol.
+    pub changes: Vec<Means>,
     /// What the sources of ports without sockets say.
     pub notes: Vec<String>,
     /// Why the ports may be out of date.
@@ -111,10 +112,7 @@ impl Status {
         line("agent", &format!("{} (pid {})", self.version, self.pid));
         self.transports.iter().for_each(|transport| line("listens", transport));
         line("hosts", &self.hosts.to_string());
-        if self.polled.is_empty() {
-            line("changes", "told by the kernel");
-        }
-        self.polled.iter().for_each(|polled| line("changes", polled));
+        self.changes.iter().for_each(|means| line("changes", &means.to_string()));
         self.notes.iter().for_each(|note| line("source", note));
         self.fault.iter().for_each(|fault| line("fault", fault));
         line(
@@ -130,6 +128,8 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::Protocol;
+    use crate::watch::means::By;
     use expect_test::expect;
 
     #[test]
@@ -139,7 +139,14 @@ mod tests {
             pid: 7,
             transports: vec!["vsock port 2222".into()],
             hosts: 1,
-            polled: vec!["udp is polled, every 3s at least: no tracefs".into()],
+            changes: vec![
+                Means { protocol: Protocol::Tcp, by: By::Bpf, refused: vec![] },
+                Means {
+                    protocol: Protocol::Udp,
+                    by: By::Polling(3_000),
+                    refused: vec!["x".into()],
+                },
+            ],
             notes: vec!["iptables-legacy is looked at every 10 s".into()],
             tunnels: 2,
             ..Status::default()
@@ -148,7 +155,8 @@ mod tests {
             agent        0.1.0 (pid 7)
             listens      vsock port 2222
             hosts        1
-            changes      udp is polled, every 3s at least: no tracefs
+            changes      tcp by BPF
+            changes      udp by polling, every 3s at least; x
             source       iptables-legacy is looked at every 10 s
             ports        0 told, 0 left out by rules
             tunnels      2 open, 0 refused

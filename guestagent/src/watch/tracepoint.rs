@@ -1,4 +1,4 @@
-//! Hints from tracepoints.
+//! Hints from tracepoints, where BPF is refused.
 //!
 //! - `sock:inet_sock_set_state` fires when a socket enters LISTEN (just before
 //!   it can be found) and when it leaves it (just after it could); all other
@@ -11,9 +11,11 @@
 //!
 //! One task and one ring a CPU ([`ring`]); CPUs that come later get theirs.
 
+use super::again;
 use super::cpu::{self, Changes, News};
 use super::format::Format;
 use super::perf::{Event, Ring, Wakes};
+use crate::port::Protocol;
 use crate::port::schedule::Hint;
 use record::{Layout, Reader};
 use std::collections::BTreeMap;
@@ -26,7 +28,7 @@ use tokio_util::task::TaskTracker;
 pub mod record;
 mod ring;
 
-/// Which of the tracepoints give hints.
+/// Which of the tracepoints give hints. One that was not wanted did not fail.
 #[derive(Debug)]
 pub struct Opened {
     /// Entering and leaving LISTEN.
@@ -44,16 +46,23 @@ struct Plan {
     tasks: TaskTracker,
 }
 
-/// Starts what can be started.
-pub fn start(hints: &Sender<Hint>, tasks: &TaskTracker, stop: &CancellationToken) -> Opened {
-    let (listen, bind) = (record::listen(), Format::read("syscalls/sys_exit_bind"));
+/// Starts what can be started for these protocols.
+pub fn start(
+    wanted: &[Protocol],
+    hints: &Sender<Hint>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Opened {
+    let listen = wanted.contains(&Protocol::Tcp).then(record::listen).transpose();
+    let bind = wanted.contains(&Protocol::Udp).then(|| Format::read("syscalls/sys_exit_bind"));
+    let bind = bind.transpose();
     let mut layout = Layout::default();
     let mut events = Vec::new();
-    if let Ok((place, event)) = &listen {
+    if let Ok(Some((place, event))) = &listen {
         layout.listen = Some(*place);
         events.push(event.clone());
     }
-    if let Ok(format) = &bind {
+    if let Ok(Some(format)) = &bind {
         events.push(Event { id: format.id, filter: "ret == 0".into(), wakes: Wakes::Yes });
         // Without it each bind is taken for one of an IP socket.
         if let Ok((place, event)) = record::enter_bind() {
@@ -63,7 +72,6 @@ pub fn start(hints: &Sender<Hint>, tasks: &TaskTracker, stop: &CancellationToken
     }
     let plan = Plan { events: events.into(), layout, hints: hints.clone(), tasks: tasks.clone() };
     let started = plan.start(stop);
-    let again = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
     let outcome = |known: io::Result<()>| known.and(started.as_ref().copied().map_err(again));
     Opened { listen: outcome(listen.map(drop)), bind: outcome(bind.map(drop)) }
 }

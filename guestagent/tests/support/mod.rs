@@ -7,9 +7,12 @@
 use hyper_util::rt::TokioIo;
 use nixvm_guestagent::proto::guest_service_client::GuestServiceClient;
 use nixvm_guestagent::proto::{Event, TunnelMessage};
+use nixvm_guestagent::report::status::Status;
+use nixvm_guestagent::watch::means::Means;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
-use std::os::unix::process::ExitStatusExt;
+use rustix::thread::{CapabilitySet, UnshareFlags};
+use rustix::thread::{remove_capability_from_bounding_set, unshare_unsafe};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -80,17 +83,35 @@ impl Daemon {
         Self::start_as("--debug", &[], folder).await
     }
 
-    /// Returns when the daemon says that it is ready, as to systemd.
     async fn start_as(debug: &str, arguments: &[&str], folder: TempDir) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nixvm-guestagent"));
+        command.args([debug, "daemon"]).args(arguments);
+        Self::run(command, folder).await
+    }
+
+    /// Without these rights.
+    pub async fn start_without(denied: &'static [CapabilitySet]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nixvm-guestagent"));
+        command.args(["--debug", "daemon"]);
+        let drop = || {
+            let mut rights = denied.iter();
+            rights.try_for_each(|right| Ok(remove_capability_from_bounding_set(*right)?))
+        };
+        // SAFETY: a system call for each, and nothing that needs memory or a lock.
+        unsafe { command.pre_exec(drop) };
+        Self::run(command, tempfile::tempdir().expect("folder")).await
+    }
+
+    /// Returns when the daemon says that it is ready, as to systemd.
+    async fn run(mut command: Command, folder: TempDir) -> Self {
         let ready = folder.path().join("notify.sock");
         let _ = std::fs::remove_file(&ready);
         let notified = UnixDatagram::bind(&ready).expect("notify socket");
-        let child = Command::new(env!("CARGO_BIN_EXE_nixvm-guestagent"))
-            .args([debug, "daemon", "--runtime-dir"])
+        let child = command
+            .arg("--runtime-dir")
             .arg(folder.path().join("run"))
             .arg("--socket-path")
             .arg(folder.path().join("ga.sock"))
-            .args(arguments)
             .env("NOTIFY_SOCKET", &ready)
             .stdin(Stdio::null())
             .spawn()
@@ -100,6 +121,18 @@ impl Daemon {
         let length = received.expect("ready in time").expect("message");
         assert_eq!(&message[..length], b"READY=1\n");
         Self { folder, child }
+    }
+
+    /// How it notices changes of TCP and UDP ports, as it says itself.
+    pub async fn means(&self) -> [Means; 2] {
+        let folder = self.folder.path().join("run");
+        let mut status = None;
+        eventually("status of the daemon", || {
+            status = Status::read(&folder).expect("status");
+            status.is_some()
+        })
+        .await;
+        status.expect("status").changes.try_into().expect("two protocols")
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -120,6 +153,15 @@ impl Daemon {
         let status = status.expect("the daemon runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// How often it has gone to sleep.
+    pub fn switches(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the daemon runs");
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.expect("switches").trim().parse().expect("a number")
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {

@@ -10,6 +10,7 @@ use nixvm_e2e::rig::suite::Tally;
 use nixvm_e2e::rig::{base, guest_build, layer};
 
 use super::lima_host::listener;
+use super::virtio_serial::{PARANOID, told_by_bpf};
 
 pub fn drop_in(tally: &mut Tally) -> Result<()> {
     let arch = Arch::host()?;
@@ -26,6 +27,9 @@ pub fn drop_in(tally: &mut Tally) -> Result<()> {
         Ok(())
     });
     tally.check("limas_script_made_our_agent_a_service", || service(&host));
+    tally.check("debians_kernel_tells_of_ports_without_any_switch", || {
+        told_by_bpf(&host.shell(&format!("{PARANOID}; lima-guestagent status --json"))?)
+    });
     tally.check("a_listener_is_reachable_on_127_0_0_1", || listener(&host));
     host.stop().context("stop")?;
     let begin = Instant::now();

@@ -17,6 +17,8 @@ const CREDIT: Duration = Duration::from_millis(64);
 /// How long news wait that are most likely not of our concern, or two
 /// hundred times what a dump costs if that is more.
 const SLOWLY: Duration = Duration::from_millis(100);
+/// But no longer than this.
+const LATEST: Duration = Duration::from_secs(1);
 /// More than a dump is believed to cost, so that no hint waits for seconds.
 const DEAREST: Duration = Duration::from_millis(50);
 /// The quickest repetition of dumps without hints.
@@ -58,7 +60,7 @@ impl Queue {
 
     /// Asks for a look at everything that need not be soon.
     pub fn ask_slowly(&mut self, now: Instant) {
-        self.ask_all(now + SLOWLY.max(self.cost * 200));
+        self.ask_all(now + (self.cost * 200).clamp(SLOWLY, LATEST));
     }
 
     /// Whether a look is due, and whether at everything. It counts as begun.

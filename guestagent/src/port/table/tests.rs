@@ -225,3 +225,50 @@ async fn ports_without_sockets_come_and_go() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_second_address_of_a_port_that_is_not_yet_visible_is_looked_for_again() {
+    let kernel = Kernel::default();
+    kernel.open(Protocol::Tcp, [127, 0, 0, 1], 80);
+    table(kernel, async |run| {
+        run.hint(Hint::Listening(80)).await;
+        run.kernel.open(Protocol::Tcp, [10, 0, 0, 1], 80);
+        run.quiet(10).await;
+        assert_eq!(run.ports(), ["tcp 10.0.0.1:80", "tcp 127.0.0.1:80"]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_moves_to_another_address_is_not_lost_with_the_old_one() {
+    let kernel = Kernel::default();
+    kernel.open(Protocol::Tcp, [127, 0, 0, 1], 80);
+    table(kernel, async |run| {
+        run.hints.send(Hint::Listening(80)).await.expect("table runs");
+        run.kernel.close(80);
+        run.hint(Hint::NotListening(80)).await;
+        assert_eq!(run.ports(), [""; 0]);
+        run.kernel.open(Protocol::Tcp, [10, 0, 0, 1], 80);
+        run.quiet(10).await;
+        assert_eq!(run.ports(), ["tcp 10.0.0.1:80"]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_whose_port_is_yet_to_be_chosen_is_looked_for_among_all() {
+    let kernel = Kernel::default();
+    kernel.open(Protocol::Tcp, [127, 0, 0, 1], 80);
+    table(kernel, async |run| {
+        run.kernel.asked();
+        run.hint(Hint::Listening(0)).await;
+        run.kernel.open(Protocol::Tcp, [0; 4], 40_001);
+        run.quiet(10).await;
+        assert_eq!(run.ports(), ["tcp 0.0.0.0:40001", "tcp 127.0.0.1:80"]);
+        run.quiet(1_000).await;
+        let asked = run.kernel.asked();
+        assert!(asked.iter().all(|query| *query == Query::all(Protocol::Tcp)), "{asked:?}");
+        assert!((2..=4).contains(&asked.len()), "{asked:?}");
+    })
+    .await;
+}

@@ -54,7 +54,9 @@ pub struct EnterBind {
 pub fn listen() -> io::Result<(Listen, Event)> {
     let listen = Listen::in_format(&Format::read("sock/inet_sock_set_state")?)?;
     let left = format!("oldstate == {LISTEN} && newstate == {CLOSE}");
-    let filter = format!("newstate == {LISTEN} || ({left})");
+    // MPTCP has a socket of its own beside that of TCP.
+    let tcp = libc::IPPROTO_TCP;
+    let filter = format!("protocol == {tcp} && (newstate == {LISTEN} || ({left}))");
     Ok((listen, Event { id: listen.id, filter, wakes: Wakes::Yes }))
 }
 
