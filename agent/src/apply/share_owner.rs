@@ -1,4 +1,4 @@
-//! Whose the files of a share are: docs/decisions/0012-owners-on-shares.md.
+//! Whose the files of a share are: docs/decisions/0014-owners-on-shares.md.
 
 use nixvm_system::{Change, GuestPath, Owner, System};
 
