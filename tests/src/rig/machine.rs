@@ -137,7 +137,13 @@ impl Machine {
 
     /// Boots it with a medium that limactl made, whose user the rig then is.
     pub fn boot_cidata(&mut self, cidata: &Cidata, user: &str) -> Result<Vm<'_>> {
-        for (from, to) in [(cidata.iso(), self.path("seed.iso")), (cidata.key(), self.key())] {
+        // ssh offers the public half that lies beside the key, so both are exchanged.
+        let public = |key: PathBuf| key.with_extension("pub");
+        for (from, to) in [
+            (cidata.iso(), self.path("seed.iso")),
+            (cidata.key(), self.key()),
+            (public(cidata.key()), public(self.key())),
+        ] {
             fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
         }
         self.boots += 1;
