@@ -4,7 +4,7 @@
 //! program asked for that port, and write a record only where all of it concerns
 //! us: nothing else wakes us. Debian and Ubuntu allow them to a service with
 //! `CAP_BPF` and `CAP_PERFMON` (`CAP_NET_ADMIN` too for UDP), and forbid it
-//! [`super::perf`] (`kernel.perf_event_paranoid`): docs/decisions/0014-hints-by-bpf.md.
+//! [`super::perf`] (`kernel.perf_event_paranoid`): docs/decisions/0012-hints-by-bpf.md.
 //!
 //! No compiler is needed: [`program`] has the instructions, [`btf`] the places
 //! of the kernel's fields, as this kernel itself tells them.

@@ -12,7 +12,7 @@
 //! nothing. The first reads the kernel's memory by a function that the kernel
 //! keeps for programs under the GPL; the instructions in this file are therefore
 //! also under the MIT licence or the GPL, version 2, as the taker likes
-//! (`docs/decisions/0014-hints-by-bpf.md`).
+//! (`docs/decisions/0012-hints-by-bpf.md`).
 
 use super::instruction::{
     Label, Line, R0, R1, R2, R3, R4, R6, R7, R8, STACK, Size, add, call, copy, exit, from_network,
