@@ -161,7 +161,12 @@ pub enum DialError {
 impl DialError {
     /// Whether the agent would not, where another might have.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Protocol(_) | Self::Denied { .. } | Self::Path(_))
+        match self {
+            Self::Protocol(_) | Self::Denied { .. } | Self::Path(_) => true,
+            // The owner may not, and root might have.
+            Self::Connect { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+            Self::Address(_) | Self::Rights { .. } => false,
+        }
     }
 }
 
@@ -201,6 +206,17 @@ mod tests {
             let parsed = Target::parse(protocol, target);
             let shown = parsed.map(|t| t.to_string()).map_err(|error| error.to_string());
             assert_eq!(shown, expected.map(Into::into).map_err(Into::into));
+        }
+    }
+
+    #[test]
+    fn what_the_owner_may_not_open_is_a_refusal_and_a_closed_port_is_none() {
+        use io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+        for (kind, refusal) in
+            [(PermissionDenied, true), (NotFound, false), (ConnectionRefused, false)]
+        {
+            let error = DialError::Connect { target: "unix /x".into(), source: kind.into() };
+            assert_eq!(error.is_refusal(), refusal, "{error}");
         }
     }
 }

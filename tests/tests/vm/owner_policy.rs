@@ -46,6 +46,9 @@ pub fn checks(tally: &mut Tally, guest: &Guest<'_>) -> Result<()> {
     tally.check("a_socket_of_root_is_refused", || {
         refused(guest, ("unix", "/run/root.sock"), "connect: permission denied")
     });
+    tally.check("a_refused_socket_of_root_leaves_one_line", || {
+        audited(guest, "/run/root.sock", "1000")
+    });
     tally.check("no_capability_leads_into_a_folder_of_root", || {
         refused(guest, ("unix", "/run/private/all.sock"), "connect: permission denied")
     });
