@@ -19,3 +19,4 @@
 pub mod frame;
 pub mod hpack;
 pub mod session;
+pub mod streams;

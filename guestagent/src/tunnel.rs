@@ -44,6 +44,10 @@ const DIAL: Duration = Duration::from_secs(30);
 /// The host never ends a UDP flow, so the guest does after this silence; the
 /// host then opens another one with the next datagram.
 const SILENCE: Duration = Duration::from_secs(90);
+/// How long the begin of the answer waits for the program's first bytes, to go
+/// out with them. A shorter time would set the machine's clock anew with every
+/// connection.
+const CONFIRM: Duration = Duration::from_millis(50);
 
 /// A tunnel while its stream is open.
 #[derive(Debug)]
@@ -67,6 +71,10 @@ pub struct Tunnel {
     /// Datagrams for the host that wait for its windows.
     answer: Body,
     active: Instant,
+    /// The host has sent something for the program.
+    asked: bool,
+    /// When the answer begins at the latest, if it has not.
+    confirm: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -93,6 +101,8 @@ impl Tunnel {
             counted: None,
             answer: Body::default(),
             active: Instant::now(),
+            asked: false,
+            confirm: None,
         }
     }
 
@@ -103,6 +113,7 @@ impl Tunnel {
     pub fn poll(&mut self, wire: &mut Wire<'_>) -> Result<Turn, Status> {
         self.connect(wire)?;
         if matches!(self.state, State::Open(_)) {
+            self.confirm(wire);
             self.upload(wire);
             return self.download(wire);
         }
@@ -128,19 +139,29 @@ impl Tunnel {
         Ok(())
     }
 
-    /// The answer begins when the connection is there: to whoever wants to
-    /// know, that is the confirmation.
     fn connect(&mut self, wire: &mut Wire<'_>) -> Result<(), Status> {
         let State::Connecting(socket, wanted, _) = &mut self.state else { return Ok(()) };
         match socket.poll_connected(&mut Context::from_waker(wire.waker)) {
             Poll::Pending => return Ok(()),
             Poll::Ready(Err(error)) => return Err(dial::refused(wanted, error)),
-            Poll::Ready(Ok(())) => wire.answer(),
+            Poll::Ready(Ok(())) => {}
+        }
+        if socket.kind() == Kind::Stream {
+            self.confirm = Some(Instant::now() + CONFIRM);
         }
         if let State::Connecting(socket, ..) = std::mem::replace(&mut self.state, State::Greeting) {
             self.state = State::Open(socket);
         }
         Ok(())
+    }
+
+    /// The begin of the answer confirms the connection. A host that has sent
+    /// something does not wait for that, so it can come with the program's.
+    fn confirm(&mut self, wire: &mut Wire<'_>) {
+        if self.confirm.is_some() && !self.asked {
+            self.confirm = None;
+            wire.answer();
+        }
     }
 
     fn kind(&self) -> Option<Kind> {
@@ -155,7 +176,8 @@ impl Tunnel {
         match &self.state {
             State::Connecting(_, _, deadline) => Some(*deadline),
             State::Open(socket) if socket.kind() == Kind::Datagram => Some(self.active + SILENCE),
-            State::Open(_) | State::Greeting => None,
+            State::Open(_) => self.confirm,
+            State::Greeting => None,
         }
     }
 
@@ -163,8 +185,12 @@ impl Tunnel {
     ///
     /// # Errors
     /// The end of the call, a good one included.
-    pub fn expire(&self, now: Instant) -> Result<Turn, Status> {
+    pub fn expire(&mut self, now: Instant, wire: &mut Wire<'_>) -> Result<Turn, Status> {
         if self.deadline().is_none_or(|deadline| deadline > now) {
+            return Ok(Turn::Idle);
+        }
+        if self.confirm.take().is_some() {
+            wire.answer();
             return Ok(Turn::Idle);
         }
         Err(match &self.state {

@@ -53,6 +53,24 @@ fn half_close_of_the_host_lets_the_guest_answer() {
 }
 
 #[test]
+fn the_answer_begins_though_the_program_says_nothing() {
+    isolated("the_answer_begins_though_the_program_says_nothing", async || {
+        let listener = TcpListener::bind("127.0.0.1:8001").expect("port");
+        let daemon = Daemon::start().await;
+        let mut client = daemon.client().await;
+        let (send, messages) = channel(8);
+        send.send(handshake("tcp", "127.0.0.1:8001")).await.expect("sent");
+        send.send(data(b"request")).await.expect("sent");
+        let opened = client.tunnel(ReceiverStream::new(messages));
+        let mut tunnel = tokio::time::timeout(PATIENCE, opened).await.expect("in time");
+        let (mut program, _) = listener.accept().expect("connection");
+        write!(program, "late").expect("answer");
+        let tunnel = tunnel.as_mut().expect("tunnel").get_mut();
+        assert_eq!(receive(tunnel).await.as_deref(), Some(&b"late"[..]));
+    });
+}
+
+#[test]
 fn close_of_the_guest_ends_the_call_though_the_host_goes_on() {
     isolated("close_of_the_guest_ends_the_call_though_the_host_goes_on", async || {
         let listener = TcpListener::bind("[::1]:8001").expect("port");

@@ -109,7 +109,7 @@ fn measure(load: &Load, agents: &Agents, figures: &mut Figures, stage: &str) {
 fn publish(options: &Options, plan: &Plan, agents: &Agents, figures: &Figures) -> Result<()> {
     let mut rows = table::rows(plan, figures);
     if options.only.as_ref().is_none_or(|word| "binary size".contains(word.as_str())) {
-        rows.push(table::size(agents)?);
+        rows.extend(table::sizes(agents)?);
     }
     let growth = growth::rows(plan, figures);
     say(&table::text(&rows));

@@ -1,16 +1,20 @@
 //! The calls of a connection, by what they do with their stream.
 
-use super::wire::{Body, Turn, Wire};
-use crate::grpc::{self, Code, Collector, Status};
+use super::wire::{Turn, Wire};
+use crate::grpc::{Code, Status};
 use crate::listen::Peer;
-use crate::proto::{Event, Inotify, TimeSyncRequest};
 use crate::rpc::{Agent, Method};
 use crate::tunnel::{Linger, Tunnel};
+use events::Events;
+use file_events::FileEvents;
 use std::ops::Range;
 use std::rc::Rc;
-use std::task::{Context, Poll};
-use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
+use unary::Unary;
+
+mod events;
+mod file_events;
+mod unary;
 
 /// A call that has begun.
 #[derive(Debug)]
@@ -20,20 +24,11 @@ pub enum Call {
     /// Messages out until either side stops.
     Events(Events),
     /// Messages in until the host stops.
-    FileEvents(Rc<Agent>, Collector, End),
+    FileEvents(FileEvents),
     /// Bytes both ways.
     Tunnel(Box<Tunnel>),
     /// None that we have: ends with this.
     Refused(Status),
-}
-
-/// A call that tells of changes. Nothing is followed for a call that has gone
-/// before it had a turn.
-#[derive(Debug)]
-pub struct Events {
-    agent: Rc<Agent>,
-    events: Option<Receiver<Event>>,
-    answer: Body,
 }
 
 /// Whether the host has sent all.
@@ -45,29 +40,15 @@ pub enum End {
     Seen,
 }
 
-/// A call with one request and one answer.
-#[derive(Debug)]
-pub struct Unary {
-    agent: Rc<Agent>,
-    method: Method,
-    request: Collector,
-    end: End,
-    answer: Body,
-}
-
 impl Call {
     /// The call of a method; `peer` is who asks.
     pub fn new(method: Option<Method>, agent: &Rc<Agent>, peer: &Peer) -> Self {
-        let (request, answer) = (Collector::default(), Body::default());
         match method {
             Some(method @ (Method::Info | Method::Time)) => {
-                let agent = agent.clone();
-                Self::Unary(Unary { agent, method, request, end: End::Ahead, answer })
+                Self::Unary(Unary::new(agent.clone(), method))
             }
-            Some(Method::Events) => {
-                Self::Events(Events { agent: agent.clone(), events: None, answer })
-            }
-            Some(Method::FileEvents) => Self::FileEvents(agent.clone(), request, End::Ahead),
+            Some(Method::Events) => Self::Events(Events::new(agent.clone())),
+            Some(Method::FileEvents) => Self::FileEvents(FileEvents::new(agent.clone())),
             Some(Method::Tunnel) => {
                 let (policy, publisher) = (agent.policy.clone(), agent.publisher.clone());
                 Self::Tunnel(Box::new(Tunnel::new(policy, publisher, peer.clone())))
@@ -91,7 +72,7 @@ impl Call {
         let collector = match self {
             Self::Tunnel(tunnel) => return tunnel.read(inbox, range, pieces, wire),
             Self::Unary(unary) => Some(&mut unary.request),
-            Self::FileEvents(_, messages, _) => Some(messages),
+            Self::FileEvents(events) => Some(&mut events.messages),
             Self::Events(_) | Self::Refused(_) => None,
         };
         wire.release(range.len());
@@ -112,7 +93,7 @@ impl Call {
     pub fn end(&mut self) {
         match self {
             Self::Unary(unary) => unary.end = End::Seen,
-            Self::FileEvents(_, _, end) => *end = End::Seen,
+            Self::FileEvents(events) => events.end = End::Seen,
             Self::Tunnel(tunnel) => tunnel.end(),
             Self::Events(_) | Self::Refused(_) => {}
         }
@@ -124,7 +105,7 @@ impl Call {
             Self::Tunnel(tunnel) => tunnel.poll(wire),
             Self::Unary(unary) => unary.poll(wire),
             Self::Events(events) => events.poll(wire),
-            Self::FileEvents(agent, messages, end) => pass_on(agent, messages, *end, wire),
+            Self::FileEvents(events) => events.poll(wire),
             Self::Refused(status) => Err(status.clone()),
         };
         turn_or_end(turn, wire)
@@ -136,9 +117,9 @@ impl Call {
     }
 
     /// Ends what has taken too long.
-    pub fn expire(&self, now: Instant, wire: &mut Wire<'_>) -> Turn {
+    pub fn expire(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
         let Self::Tunnel(tunnel) = self else { return Turn::Idle };
-        turn_or_end(tunnel.expire(now), wire)
+        turn_or_end(tunnel.expire(now, wire), wire)
     }
 
     /// What is left to do when the stream is over.
@@ -152,62 +133,4 @@ fn turn_or_end(turn: Result<Turn, Status>, wire: &mut Wire<'_>) -> Turn {
         wire.end(&status);
         Turn::Over
     })
-}
-
-impl Unary {
-    fn poll(&mut self, wire: &mut Wire<'_>) -> Result<Turn, Status> {
-        if self.end == End::Ahead {
-            return Ok(Turn::Idle);
-        }
-        if self.answer.is_empty() {
-            let answer = match self.method {
-                Method::Time => {
-                    let asked = self.request.take::<TimeSyncRequest>();
-                    let asked = asked.unwrap_or_else(|| Err(no_message()))?;
-                    grpc::message(&self.agent.sync_time(asked.host_time))
-                }
-                _ => grpc::message(&self.agent.info()),
-            };
-            self.answer.push(&answer);
-        }
-        self.answer.send(wire).map_or_else(|| Err(Status::ok()), Ok)
-    }
-}
-
-impl Events {
-    fn poll(&mut self, wire: &mut Wire<'_>) -> Result<Turn, Status> {
-        let events = self.events.get_or_insert_with(|| self.agent.events());
-        loop {
-            if let Some(turn) = self.answer.send(wire) {
-                return Ok(turn);
-            }
-            match events.poll_recv(&mut Context::from_waker(wire.waker)) {
-                Poll::Pending => return Ok(Turn::Idle),
-                Poll::Ready(Some(event)) => self.answer.push(&grpc::message(&event)),
-                Poll::Ready(None) => return Err(Status::ok()),
-            }
-        }
-    }
-}
-
-fn no_message() -> Status {
-    Status::new(Code::Internal, "the request has no message")
-}
-
-fn pass_on(
-    agent: &Agent,
-    messages: &mut Collector,
-    end: End,
-    wire: &mut Wire<'_>,
-) -> Result<Turn, Status> {
-    while let Some(message) = messages.take::<Inotify>() {
-        agent.file_changed(message?);
-    }
-    if end == End::Ahead && !agent.stop.is_cancelled() {
-        return Ok(Turn::Idle);
-    }
-    let mut answer = Body::default();
-    answer.push(&grpc::message(&()));
-    answer.send(wire);
-    Err(Status::ok())
 }

@@ -7,25 +7,26 @@
 
 use super::call::Call;
 use super::outbox::Outbox;
-use super::ready::{CallWaker, Ready};
+use super::ready::Ready;
 use super::timers::Timers;
 use super::wire::Wire;
 use crate::http2::session::Session;
+use crate::http2::streams::{Numbers, Streams};
 use crate::listen::Peer;
 use crate::rpc::Agent;
-use crate::tunnel::Linger;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::ops::Range;
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
+use streams::{Entry, Leaving, Phase, Pieces};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 mod ending;
 mod input;
+mod streams;
 mod turns;
 
 /// What is read from the host at once.
@@ -56,47 +57,17 @@ pub struct Connection<T> {
     outbox: Outbox,
     control: Vec<u8>,
     session: Session,
-    calls: HashMap<u32, Entry>,
-    lingers: HashMap<u32, Leaving>,
+    calls: Streams<Entry>,
+    lingers: Streams<Leaving>,
     ready: Arc<Ready>,
     woken: Vec<u32>,
     queue: VecDeque<u32>,
+    /// Lingers to be looked at when nothing more urgent is left.
+    departing: Vec<u32>,
     /// Streams whose windows are closed, each once.
-    blocked: HashSet<u32>,
+    blocked: Numbers,
     timers: Timers,
     phase: Phase,
-}
-
-struct Entry {
-    call: Call,
-    queue: Arc<CallWaker>,
-    waker: Waker,
-    answered: bool,
-    queued: bool,
-}
-
-struct Leaving {
-    linger: Linger,
-    queue: Arc<CallWaker>,
-    waker: Waker,
-}
-
-/// Bytes of the inbox that one call will write together.
-#[derive(Default)]
-struct Pieces {
-    stream: u32,
-    ranges: Vec<Range<usize>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Serving,
-    /// The agent stops: what is open may go on for a moment.
-    Stopping,
-    /// The host broke the protocol: it is told so.
-    Refusing,
-    /// Nothing more goes to the host.
-    Gone,
 }
 
 impl<T: AsyncRead + AsyncWrite> Connection<T> {
@@ -116,12 +87,13 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
             outbox: Outbox::default(),
             control,
             session,
-            calls: HashMap::new(),
-            lingers: HashMap::new(),
+            calls: Streams::default(),
+            lingers: Streams::default(),
             ready: Arc::default(),
             woken: Vec::new(),
             queue: VecDeque::new(),
-            blocked: HashSet::new(),
+            departing: Vec::new(),
+            blocked: Numbers::default(),
             timers,
             phase: Phase::Serving,
         }
@@ -163,7 +135,9 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
             self.enqueue(stream);
         }
         moved |= self.turns();
-        moved | self.flush(context)
+        moved |= self.flush(context);
+        self.depart();
+        moved
     }
 
     /// Does something with a call and its stream, if they are there.

@@ -1,6 +1,7 @@
 //! Deadlines of a connection's streams, with one timer for the next of them.
 
-use std::collections::{BTreeSet, HashMap};
+use crate::http2::streams::Streams;
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -9,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 #[derive(Debug, Default)]
 pub struct Timers {
     by_time: BTreeSet<(Instant, u32)>,
-    by_stream: HashMap<u32, Instant>,
+    by_stream: Streams<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 

@@ -40,11 +40,18 @@ pub enum Turn {
 impl Wire<'_> {
     /// Begins the answer, once.
     pub fn answer(&mut self) {
-        if !std::mem::replace(self.answered, true) {
-            let mut frame = Vec::with_capacity(32);
+        let frame = self.first_frame();
+        self.outbox.append(&frame);
+        *self.answered = true;
+    }
+
+    /// What is to precede the first message; nothing once it has been sent.
+    pub fn first_frame(&self) -> Vec<u8> {
+        let mut frame = Vec::new();
+        if !*self.answered {
             grpc::put_headers(&mut frame, self.stream);
-            self.outbox.append(&frame);
         }
+        frame
     }
 
     /// Ends the stream.

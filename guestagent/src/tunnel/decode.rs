@@ -8,9 +8,13 @@
 
 use crate::grpc::{self, Code, PREFIX, Status};
 use std::ops::Range;
+use texts::{DATA, Texts, UNKNOWN};
+use varint::{Step, Varint};
 
-/// The longest text that is kept: a path of the file system is the longest.
-const TEXT: usize = 4096;
+mod texts;
+mod varint;
+
+pub use texts::Handshake;
 
 /// A part of the input.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,17 +23,6 @@ pub enum Part {
     Data(Range<usize>),
     /// A message is over.
     End,
-}
-
-/// Where the host wants to go, as it wrote it.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Handshake {
-    /// To be repeated in every answer.
-    pub id: String,
-    /// `tcp`, `udp` or `unix`.
-    pub protocol: String,
-    /// `host:port`, or a path.
-    pub target: String,
 }
 
 /// The reader of one tunnel.
@@ -41,15 +34,6 @@ pub struct Decoder {
     texts: Texts,
 }
 
-/// The fields of the first message, until they are taken.
-#[derive(Debug, Default)]
-struct Texts {
-    wanted: bool,
-    id: Vec<u8>,
-    protocol: Vec<u8>,
-    target: Vec<u8>,
-}
-
 #[derive(Debug, Clone, Copy)]
 enum At {
     Prefix([u8; PREFIX], usize),
@@ -57,13 +41,6 @@ enum At {
     Length(u32, Varint),
     Number(Varint),
     Body(u32, usize),
-}
-
-/// A varint of which some bytes have come.
-#[derive(Debug, Default, Clone, Copy)]
-struct Varint {
-    value: u64,
-    shift: u32,
 }
 
 impl Default for At {
@@ -75,7 +52,7 @@ impl Default for At {
 impl Decoder {
     /// For a stream's first message, whose texts are kept.
     pub fn new() -> Self {
-        Self { texts: Texts { wanted: true, ..Texts::default() }, ..Self::default() }
+        Self { texts: Texts::wanted(), ..Self::default() }
     }
 
     /// The fields of the first message. Later ones are passed over.
@@ -83,10 +60,7 @@ impl Decoder {
     /// # Errors
     /// A text that is not UTF-8.
     pub fn handshake(&mut self) -> Result<Handshake, Status> {
-        let texts = std::mem::take(&mut self.texts);
-        let text = |bytes| String::from_utf8(bytes).map_err(|_| malformed());
-        let (id, protocol) = (text(texts.id)?, text(texts.protocol)?);
-        Ok(Handshake { id, protocol, target: text(texts.target)? })
+        std::mem::take(&mut self.texts).handshake()
     }
 
     /// Takes some of the input: how many bytes, and what they are. Nothing
@@ -95,14 +69,13 @@ impl Decoder {
     /// # Errors
     /// Not a message, or one that is too large.
     pub fn next(&mut self, input: &[u8]) -> Result<(usize, Option<Part>), Status> {
-        if self.left == 0 && matches!(self.at, At::Key(Varint { shift: 0, .. })) {
+        if self.left == 0 && matches!(self.at, At::Key(varint) if varint.is_new()) {
             self.at = At::default();
             return Ok((0, Some(Part::End)));
         }
         let Some(first) = input.first().copied() else { return Ok((0, None)) };
         if let At::Prefix(prefix, seen) = self.at {
-            self.at = self.prefix(prefix, seen, first)?;
-            return Ok((1, None));
+            return Ok((self.prefix(prefix, seen, input)?, None));
         }
         let (taken, part) = match self.at {
             At::Body(field, left) => self.body(field, left, input)?,
@@ -115,15 +88,22 @@ impl Decoder {
         Ok((taken, part))
     }
 
-    fn prefix(&mut self, mut prefix: [u8; PREFIX], seen: usize, byte: u8) -> Result<At, Status> {
-        if let Some(place) = prefix.get_mut(seen) {
-            *place = byte;
+    /// Bytes of a prefix, of which some may have been seen; how many they are.
+    fn prefix(
+        &mut self,
+        mut prefix: [u8; PREFIX],
+        seen: usize,
+        input: &[u8],
+    ) -> Result<usize, Status> {
+        let places = prefix.iter_mut().skip(seen);
+        let taken = places.zip(input).map(|(place, byte)| *place = *byte).count();
+        if seen + taken < PREFIX {
+            self.at = At::Prefix(prefix, seen + taken);
+        } else {
+            self.left = grpc::length(prefix)?;
+            self.at = At::Key(Varint::default());
         }
-        if seen + 1 < PREFIX {
-            return Ok(At::Prefix(prefix, seen + 1));
-        }
-        self.left = grpc::length(prefix)?;
-        Ok(At::Key(Varint::default()))
+        Ok(taken)
     }
 
     /// One byte of what is not a text.
@@ -164,12 +144,7 @@ impl Decoder {
         if length >= self.left {
             return Err(malformed());
         }
-        if let Some(text) = self.texts.of(field) {
-            text.clear();
-            if length > TEXT {
-                return Err(Status::new(Code::InvalidArgument, "a target of over 4096 bytes"));
-            }
-        }
+        self.texts.begin(field, length)?;
         Ok(if length == 0 { At::Key(Varint::default()) } else { At::Body(field, length) })
     }
 
@@ -188,48 +163,8 @@ impl Decoder {
         if field == DATA {
             return Ok((taken, Some(Part::Data(0..taken))));
         }
-        if let Some(text) = self.texts.of(field) {
-            text.extend(input.get(..taken).unwrap_or_default());
-        }
+        self.texts.push(field, input.get(..taken).unwrap_or_default());
         Ok((taken, None))
-    }
-}
-
-const UNKNOWN: u32 = 0;
-const ID: u32 = 1;
-const PROTOCOL: u32 = 2;
-const DATA: u32 = 3;
-const TARGET: u32 = 4;
-
-impl Texts {
-    /// Where a field is kept, if it is.
-    fn of(&mut self, field: u32) -> Option<&mut Vec<u8>> {
-        match field {
-            _ if !self.wanted => None,
-            ID => Some(&mut self.id),
-            PROTOCOL => Some(&mut self.protocol),
-            TARGET => Some(&mut self.target),
-            _ => None,
-        }
-    }
-}
-
-enum Step {
-    More(Varint),
-    Done(u64),
-}
-
-impl Varint {
-    /// Takes a byte. Ten of them are the most.
-    fn push(self, byte: u8) -> Result<Step, Status> {
-        if self.shift > 63 {
-            return Err(malformed());
-        }
-        let value = self.value | u64::from(byte & 0x7f) << self.shift;
-        if byte & 0x80 == 0 {
-            return Ok(Step::Done(value));
-        }
-        Ok(Step::More(Self { value, shift: self.shift + 7 }))
     }
 }
 
@@ -238,113 +173,4 @@ fn malformed() -> Status {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::TunnelMessage;
-    use proptest::prelude::*;
-    use prost::Message;
-
-    /// All data of the input, `|` where a message ends.
-    fn read(decoder: &mut Decoder, input: &[u8], piece: usize) -> Result<Vec<u8>, Status> {
-        let mut data = Vec::new();
-        for part in input.chunks(piece) {
-            let mut at = 0;
-            loop {
-                let (taken, found) = decoder.next(&part[at..])?;
-                match &found {
-                    Some(Part::Data(range)) => data.extend(&part[at..][range.clone()]),
-                    Some(Part::End) => data.push(b'|'),
-                    None => {}
-                }
-                at += taken;
-                if taken == 0 && found.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(data)
-    }
-
-    fn message(data: &[u8]) -> TunnelMessage {
-        TunnelMessage {
-            id: "tcp-1".into(),
-            protocol: "tcp".into(),
-            data: data.to_vec().into(),
-            guest_addr: "127.0.0.1:80".into(),
-            udp_target_addr: "unused".into(),
-        }
-    }
-
-    #[test]
-    fn messages_are_read_in_any_pieces() {
-        let first = TunnelMessage { data: Vec::new().into(), ..message(b"") };
-        let bytes = [grpc::message(&first), grpc::message(&message(b"abc")), vec![0; 5]].concat();
-        for piece in 1..bytes.len() {
-            let mut decoder = Decoder::new();
-            assert_eq!(read(&mut decoder, &bytes, piece), Ok(b"|abc||".to_vec()));
-            let handshake = decoder.handshake().expect("UTF-8");
-            let Handshake { id, protocol, target } = &handshake;
-            assert_eq!([id, protocol, target], ["tcp-1", "tcp", "127.0.0.1:80"]);
-        }
-    }
-
-    #[test]
-    fn fields_that_are_not_known_are_passed_over() {
-        // Fields 9 (number), 10 (64 bit), 11 (text), 12 (32 bit), then data.
-        let fields = [
-            &[0x48, 0xff, 0x01][..],
-            &[0x51, 0, 0, 0, 0, 0, 0, 0, 0],
-            &[0x5a, 2, b'x', b'y'],
-            &[0x65, 0, 0, 0, 0],
-            &[0x1a, 1, b'!'],
-        ]
-        .concat();
-        let bytes =
-            [&[0, 0, 0, 0, u8::try_from(fields.len()).expect("short")], &fields[..]].concat();
-        assert_eq!(read(&mut Decoder::default(), &bytes, 100), Ok(b"!|".to_vec()));
-    }
-
-    #[test]
-    fn what_is_no_message_is_refused() {
-        for fields in [
-            &[0x1a, 2, b'x'][..],
-            &[0x1a],
-            &[0x1a, 0x80],
-            &[0x08, 0xff],
-            &[0x03],
-            &[0x00, 0x00],
-            &[0x51, 0, 0],
-            &[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
-        ] {
-            let mut bytes = vec![0, 0, 0, 0, u8::try_from(fields.len()).expect("short")];
-            bytes.extend(fields);
-            bytes.extend([0; 20]);
-            let refused = read(&mut Decoder::new(), &bytes, 100);
-            assert_eq!(refused, Err(malformed()), "{fields:x?}");
-        }
-    }
-
-    #[test]
-    fn targets_have_a_limit() {
-        let message = TunnelMessage { guest_addr: "x".repeat(4097), ..TunnelMessage::default() };
-        let refused = read(&mut Decoder::new(), &grpc::message(&message), 100);
-        assert_eq!(refused.expect_err("too long").code, Code::InvalidArgument);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_or_refused(bytes: Vec<u8>, piece in 1_usize..20) {
-            let _ = read(&mut Decoder::new(), &bytes, piece);
-        }
-
-        #[test]
-        fn what_is_read_is_what_protobuf_reads(bytes: Vec<u8>, piece in 1_usize..20) {
-            let framed = [&[0][..], &u32::try_from(bytes.len()).expect("short").to_be_bytes(), &bytes].concat();
-            if let (Ok(ours), Ok(theirs)) =
-                (read(&mut Decoder::new(), &framed, piece), TunnelMessage::decode(&bytes[..]))
-            {
-                prop_assert!(ours.ends_with(&[&theirs.data[..], b"|"].concat()) || ours.len() > theirs.data.len() + 1);
-            }
-        }
-    }
-}
+mod tests;

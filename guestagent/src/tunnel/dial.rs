@@ -6,103 +6,64 @@
 //! the kernel decides that, since it is the owner who connects.
 
 use super::decode::Handshake;
-use super::lists;
 use super::owner::Owner;
-use super::socket::{Kind, Socket};
-use crate::grpc::{Code, Status};
-use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
+use super::socket::Socket;
+use crate::grpc::Status;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::Path;
+use std::rc::Rc;
 
-/// Where a tunnel leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// A TCP port.
-    Tcp(SocketAddr),
-    /// A UDP port.
-    Udp(SocketAddr),
-    /// The absolute path of a Unix socket.
-    Unix(PathBuf),
-}
+mod error;
+mod spare;
+mod target;
 
-impl Target {
-    /// Reads what the host wrote: an address with a port (IPv6 in brackets),
-    /// or a path.
-    ///
-    /// # Errors
-    /// Another protocol, or no address or path.
-    pub fn parse(protocol: &str, target: &str) -> Result<Self, DialError> {
-        let address = || target.parse().map_err(|_| DialError::Address(target.into()));
-        match protocol {
-            "tcp" | "tcp4" | "tcp6" => Ok(Self::Tcp(address()?)),
-            "udp" | "udp4" | "udp6" => Ok(Self::Udp(address()?)),
-            // An abstract name (`@name`) has no owner and no mode to keep to.
-            "unix" if lists::plain(target) => Ok(Self::Unix(target.into())),
-            "unix" => Err(DialError::Path(target.into())),
-            _ => Err(DialError::Protocol(protocol.into())),
-        }
-    }
-
-    /// What its socket carries.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Udp(_) => Kind::Datagram,
-            Self::Tcp(_) | Self::Unix(_) => Kind::Stream,
-        }
-    }
-}
-
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "tcp {address}"),
-            Self::Udp(address) => write!(f, "udp {address}"),
-            Self::Unix(path) => write!(f, "unix {}", path.display()),
-        }
-    }
-}
+pub use error::DialError;
+pub use spare::Spares;
+pub use target::Target;
 
 /// Begins to connect, with the owner's rights.
 ///
 /// # Errors
 /// The rights could not be taken, or the kernel refused at once.
-pub fn dial(target: &Target, owner: &Owner) -> Result<Socket, DialError> {
+pub fn dial(target: &Target, owner: &Rc<Owner>, spares: &Spares) -> Result<Socket, DialError> {
+    let begun = match target {
+        Target::Tcp(address) => spares
+            .take(owner, family(*address))
+            .map(|made| made.and_then(|fd| begin(net::connect(&fd, address), fd))),
+        Target::Udp(address) => owner.act(|| udp(*address)),
+        Target::Unix(path) => owner.act(|| unix(path)),
+    };
+    let fd = begun.map_err(|source| DialError::Rights { source })?;
     let failed = |source| DialError::Connect { target: target.to_string(), source };
-    let fd = owner.act(|| connect(target)).map_err(|source| DialError::Rights { source })?;
-    fd.and_then(|fd| Socket::new(fd, target.kind())).map_err(failed)
+    fd.map(|fd| Socket::new(fd, target.kind())).map_err(failed)
 }
 
-/// UDP is connected without being bound first: a bound socket would for a
-/// moment be one that listens, and be announced.
-fn connect(target: &Target) -> io::Result<OwnedFd> {
-    let socket = |family, kind| {
-        net::socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)
-    };
-    let family = |address: &SocketAddr| match address {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let (fd, begun) = match target {
-        Target::Tcp(address) => {
-            let fd = socket(family(address), SocketType::STREAM)?;
-            sockopt::set_tcp_nodelay(&fd, true)?;
-            let begun = net::connect(&fd, address);
-            (fd, begun)
-        }
-        Target::Udp(address) => {
-            let fd = socket(family(address), SocketType::DGRAM)?;
-            let begun = net::connect(&fd, address);
-            (fd, begun)
-        }
-        Target::Unix(path) => {
-            let fd = socket(AddressFamily::UNIX, SocketType::STREAM)?;
-            let begun = net::connect(&fd, &SocketAddrUnix::new(path)?);
-            (fd, begun)
-        }
-    };
-    match begun {
+/// Connected without being bound first: a bound socket would for a moment be
+/// one that listens, and be announced.
+fn udp(address: SocketAddr) -> io::Result<OwnedFd> {
+    let fd = socket(family(address), SocketType::DGRAM)?;
+    begin(net::connect(&fd, &address), fd)
+}
+
+fn unix(path: &Path) -> io::Result<OwnedFd> {
+    let fd = socket(AddressFamily::UNIX, SocketType::STREAM)?;
+    begin(net::connect(&fd, &SocketAddrUnix::new(path)?), fd)
+}
+
+fn socket(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(net::socket_with(family, kind, flags, None)?)
+}
+
+fn family(address: SocketAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 }
+}
+
+fn begin(connecting: rustix::io::Result<()>, fd: OwnedFd) -> io::Result<OwnedFd> {
+    match connecting {
         Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(fd),
         Err(error) => Err(error.into()),
     }
@@ -120,103 +81,4 @@ pub fn text(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     text.to_lowercase()
-}
-
-/// Why a tunnel was not opened.
-#[derive(Debug, thiserror::Error)]
-pub enum DialError {
-    /// None of the three.
-    #[error("dial {0}: only tcp, udp and unix are allowed in a tunnel")]
-    Protocol(String),
-    /// Not an address and a port.
-    #[error("dial: {0:?} is not an IP address with a port")]
-    Address(String),
-    /// Not a path.
-    #[error("dial: {0:?} is not an absolute path without ..")]
-    Path(String),
-    /// A rule, or no owner to dial for.
-    #[error("dial {target}: {reason}")]
-    Denied {
-        /// Where to.
-        target: String,
-        /// The rule.
-        reason: String,
-    },
-    /// The account files, or the switch to another user.
-    #[error("dial: taking the owner's rights: {source}")]
-    Rights {
-        /// What the kernel says.
-        source: io::Error,
-    },
-    /// Nobody answered there.
-    #[error("dial {target}: connect: {}", text(source))]
-    Connect {
-        /// Where to.
-        target: String,
-        /// What the kernel says.
-        source: io::Error,
-    },
-}
-
-impl DialError {
-    /// Whether the agent would not, where another might have.
-    pub fn is_refusal(&self) -> bool {
-        match self {
-            Self::Protocol(_) | Self::Denied { .. } | Self::Path(_) => true,
-            // The owner may not, and root might have.
-            Self::Connect { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
-            Self::Address(_) | Self::Rights { .. } => false,
-        }
-    }
-}
-
-impl From<&DialError> for Status {
-    fn from(error: &DialError) -> Self {
-        let code = match error {
-            DialError::Protocol(_) | DialError::Denied { .. } => Code::PermissionDenied,
-            DialError::Address(_) | DialError::Path(_) => Code::InvalidArgument,
-            DialError::Rights { .. } => Code::Internal,
-            // Lima's own agent gives no better code, and hosts know this one.
-            DialError::Connect { .. } => Code::Unknown,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_are_addresses_and_paths() {
-        for (protocol, target, expected) in [
-            ("tcp", "127.0.0.1:80", Ok("tcp 127.0.0.1:80")),
-            ("tcp6", "[::1]:80", Ok("tcp [::1]:80")),
-            ("udp", "0.0.0.0:53", Ok("udp 0.0.0.0:53")),
-            ("unix", "/run/user/501/x", Ok("unix /run/user/501/x")),
-            ("unix", "@abstract", Err("dial: \"@abstract\" is not an absolute path without ..")),
-            (
-                "unixgram",
-                "/x",
-                Err("dial unixgram: only tcp, udp and unix are allowed in a tunnel"),
-            ),
-            ("tcp", "localhost:80", Err("dial: \"localhost:80\" is not an IP address with a port")),
-            ("tcp", "::1:80", Err("dial: \"::1:80\" is not an IP address with a port")),
-        ] {
-            let parsed = Target::parse(protocol, target);
-            let shown = parsed.map(|t| t.to_string()).map_err(|error| error.to_string());
-            assert_eq!(shown, expected.map(Into::into).map_err(Into::into));
-        }
-    }
-
-    #[test]
-    fn what_the_owner_may_not_open_is_a_refusal_and_a_closed_port_is_none() {
-        use io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
-        for (kind, refusal) in
-            [(PermissionDenied, true), (NotFound, false), (ConnectionRefused, false)]
-        {
-            let error = DialError::Connect { target: "unix /x".into(), source: kind.into() };
-            assert_eq!(error.is_refusal(), refusal, "{error}");
-        }
-    }
 }

@@ -34,7 +34,7 @@ impl Tunnel {
     }
 
     fn bytes(&mut self, wire: &mut Wire<'_>) -> Result<Turn, Status> {
-        let State::Open(socket) = &self.state else { return Ok(Turn::Idle) };
+        let State::Open(socket) = &mut self.state else { return Ok(Turn::Idle) };
         let window = wire.window().saturating_sub(self.encoder.overhead());
         if window == 0 {
             return Ok(Turn::NoWindow);
@@ -46,17 +46,23 @@ impl Tunnel {
         // What the frames' heads take is at most this.
         let most = room - self.encoder.space(0) - room / 1024;
         let length = CHUNK.min(window).min(most);
-        let space = wire.outbox.reserve(self.encoder.space(length));
+        let first = wire.first_frame();
+        let space = wire.outbox.reserve(first.len() + self.encoder.space(length));
+        let (before, space) = space.split_at_mut_checked(first.len()).unwrap_or_default();
         let mut places = self.encoder.places(space);
         match socket.poll_read(&mut Context::from_waker(wire.waker), &mut places) {
             Poll::Pending => Ok(Turn::Idle),
             Poll::Ready(Ok(0)) => {
                 self.closed = true;
+                wire.answer();
                 Err(Status::ok())
             }
             Poll::Ready(Ok(read)) => {
+                before.copy_from_slice(&first);
                 let (sent, counted) = self.encoder.finish(space, wire.stream, read);
-                wire.outbox.commit(sent);
+                wire.outbox.commit(first.len() + sent);
+                *wire.answered = true;
+                self.confirm = None;
                 wire.session.sent(wire.stream, counted);
                 Ok(Turn::Again)
             }
@@ -84,7 +90,7 @@ impl Tunnel {
     /// end of the flow. So are refusals: the program may come back, and until
     /// then nothing is lost by waiting.
     fn receive(&mut self, wire: &mut Wire<'_>) -> Poll<io::Result<()>> {
-        let State::Open(socket) = &self.state else { return Poll::Pending };
+        let State::Open(socket) = &mut self.state else { return Poll::Pending };
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.resize(64 * 1024, 0);
             let mut places = [IoSliceMut::new(scratch)];

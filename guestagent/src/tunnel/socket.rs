@@ -3,10 +3,12 @@
 use rustix::io::Errno;
 use rustix::net::{self, SendFlags, Shutdown, sockopt};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::unix::AsyncFd;
+use watched::Watched;
+
+mod watched;
 
 /// What a socket carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum Kind {
 /// A socket that connects or is connected.
 #[derive(Debug)]
 pub struct Socket {
-    fd: AsyncFd<OwnedFd>,
+    fd: Watched,
     kind: Kind,
     /// No write has had to wait: the next one need not ask first.
     writable: bool,
@@ -28,13 +30,8 @@ pub struct Socket {
 
 impl Socket {
     /// Takes a socket that was told not to block and to connect.
-    ///
-    /// # Errors
-    /// The event loop does not take it.
-    pub fn new(fd: OwnedFd, kind: Kind) -> io::Result<Self> {
-        // SAFETY: an `OwnedFd` keeps the one descriptor it names until it is dropped.
-        let fd = unsafe { AsyncFd::register(fd) }?;
-        Ok(Self { fd, kind, writable: false })
+    pub fn new(fd: OwnedFd, kind: Kind) -> Self {
+        Self { fd: Watched::new(fd), kind, writable: false }
     }
 
     /// What it carries.
@@ -51,26 +48,26 @@ impl Socket {
                 return Poll::Ready(Ok(()));
             }
             sockopt::socket_error(&self.fd)??;
-            ready!(self.fd.poll_write_ready(context))?.clear_ready();
+            ready!(self.fd.poll_write_ready(context))?.clear();
         }
     }
 
     /// Reads into several places: nothing is the end of a stream. An empty
     /// datagram reads as nothing, too.
     pub fn poll_read(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         places: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            let mut guard = ready!(self.fd.poll_read_ready(context))?;
-            match rustix::io::readv(&self.fd, places) {
-                Err(Errno::AGAIN) => guard.clear_ready(),
+            let mut ready = ready!(self.fd.poll_read_ready(context))?;
+            match rustix::io::readv(ready.fd, places) {
+                Err(Errno::AGAIN) => ready.clear(),
                 Err(Errno::INTR) => {}
                 // After a short read of a stream there is no more: the next
                 // arrival is a new event.
                 Ok(length) if self.kind == Kind::Stream && short(length, places) => {
-                    guard.clear_ready();
+                    ready.clear();
                     return Poll::Ready(Ok(length));
                 }
                 result => return Poll::Ready(result.map_err(Into::into)),
@@ -85,16 +82,20 @@ impl Socket {
         places: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            let guard =
-                if self.writable { None } else { Some(ready!(self.fd.poll_write_ready(context))?) };
-            match (send(&self.fd, places), guard) {
-                (Err(Errno::AGAIN), None) => self.writable = false,
-                (Err(Errno::AGAIN), Some(mut guard)) => guard.clear_ready(),
-                (Err(Errno::INTR), _) => {}
-                (result, _) => {
-                    self.writable = result.is_ok();
-                    return Poll::Ready(result.map_err(Into::into));
-                }
+            let sent = if self.writable {
+                send(self.fd.as_fd(), places)
+            } else {
+                let mut ready = ready!(self.fd.poll_write_ready(context))?;
+                send(ready.fd, places).inspect_err(|error| {
+                    if *error == Errno::AGAIN {
+                        ready.clear();
+                    }
+                })
+            };
+            self.writable = sent.is_ok();
+            match sent {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                result => return Poll::Ready(result.map_err(Into::into)),
             }
         }
     }
@@ -123,7 +124,7 @@ impl Socket {
 }
 
 /// `MSG_NOSIGNAL`: a peer that has gone is an error, not a signal.
-fn send(fd: &AsyncFd<OwnedFd>, places: &[IoSlice<'_>]) -> rustix::io::Result<usize> {
+fn send(fd: BorrowedFd<'_>, places: &[IoSlice<'_>]) -> rustix::io::Result<usize> {
     net::sendmsg(fd, places, &mut net::SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
 }
 
@@ -132,7 +133,7 @@ fn short(length: usize, places: &[IoSliceMut<'_>]) -> bool {
 }
 
 /// `SIOCOUTQ`, which on every architecture is `TIOCOUTQ`.
-fn unacknowledged(fd: &AsyncFd<OwnedFd>) -> io::Result<usize> {
+fn unacknowledged(fd: &Watched) -> io::Result<usize> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: the kernel writes one `int` at this address for this request.
     let status = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };

@@ -26,18 +26,23 @@ impl Tunnel {
         pieces: &mut Vec<Range<usize>>,
         wire: &mut Wire<'_>,
     ) -> Result<(), Status> {
-        let mut at = range.start;
+        let (mut at, mut passed) = (range.start, 0);
         loop {
             let rest = inbox.get(at..range.end).unwrap_or_default();
             let (taken, part) = self.decoder.next(rest)?;
             match part {
-                Some(Part::Data(data)) => pieces.push(at + data.start..at + data.end),
+                Some(Part::Data(data)) => {
+                    self.asked = true;
+                    pieces.push(at + data.start..at + data.end);
+                }
                 Some(Part::End) => self.message_ends(inbox, pieces, wire)?,
-                None if taken == 0 => return Ok(()),
-                None => wire.release(taken),
+                None if taken == 0 => break,
+                None => passed += taken,
             }
             at += taken;
         }
+        wire.release(passed);
+        Ok(())
     }
 
     fn message_ends(

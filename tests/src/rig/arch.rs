@@ -23,11 +23,11 @@ impl Arch {
         }
     }
 
-    /// Rust's name of the target for guest binaries.
-    pub fn target(self) -> &'static str {
+    /// Rust's names of the targets for guest binaries: with musl, and with glibc.
+    pub fn targets(self) -> [&'static str; 2] {
         match self {
-            Self::X86_64 => "x86_64-unknown-linux-gnu",
-            Self::Aarch64 => "aarch64-unknown-linux-gnu",
+            Self::X86_64 => ["x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"],
+            Self::Aarch64 => ["aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"],
         }
     }
 

@@ -32,6 +32,8 @@ impl fmt::Display for Side {
 pub struct Agents {
     go: PathBuf,
     ours: PathBuf,
+    /// Ours without `yq`, if it is ours that was built.
+    pub bare: Option<PathBuf>,
     ceiling: PathBuf,
     /// Lima's client.
     pub hostbench: PathBuf,
@@ -40,15 +42,18 @@ pub struct Agents {
 impl Agents {
     /// Builds all of them; of ours only if none is given.
     pub fn build(given: Option<PathBuf>) -> Result<Self> {
-        let ours = match given {
-            Some(path) => path.canonicalize().with_context(|| path.display().to_string())?,
-            None => guest_build::packages(Arch::host()?, &["nixvm-guestagent"])?
-                .join("nixvm-guestagent"),
+        let (ours, bare) = if let Some(path) = given {
+            (path.canonicalize().with_context(|| path.display().to_string())?, None)
+        } else {
+            let bare = guest_build::without_yq(Arch::host()?)?;
+            let dir = guest_build::packages(Arch::host()?, &["nixvm-guestagent"])?;
+            (dir.join("nixvm-guestagent"), Some(bare))
         };
         let own = peers::programs(&["ceiling", "hostbench"])?;
         Ok(Self {
             go: peers::folder()?.join("lima-guestagent"),
             ours,
+            bare,
             ceiling: own.join("ceiling"),
             hostbench: own.join("hostbench"),
         })

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::http2::frame;
+use crate::http2::frame::flag;
 use proptest::prelude::*;
 
 const PATH: &[u8] = b"/GuestService/Tunnel";

@@ -27,7 +27,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
         let Some(linger) = call.linger() else { return };
         if self.lingers.len() < LINGERS {
             self.lingers.insert(stream, Leaving { linger, queue, waker });
-            self.leaving(stream);
+            self.departing.push(stream);
         }
     }
 
@@ -44,7 +44,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
                     self.over(stream);
                 }
             } else {
-                self.leaving(stream);
+                self.departing.push(stream);
             }
         }
         true
@@ -87,7 +87,16 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
         self.timers.set(OWN, until);
     }
 
-    pub(super) fn leaving(&mut self, stream: u32) {
+    /// Looks at the lingers that may go on. Their hosts wait for nothing any
+    /// more, so they come after what others wait for.
+    pub(super) fn depart(&mut self) {
+        for stream in std::mem::take(&mut self.departing) {
+            self.leaving(stream);
+        }
+        self.agent.policy.prepare();
+    }
+
+    fn leaving(&mut self, stream: u32) {
         let Some(leaving) = self.lingers.get_mut(&stream) else { return };
         leaving.queue.seen();
         match leaving.linger.poll(&leaving.waker) {

@@ -50,7 +50,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
             self.timers.set(stream, deadline);
             return turn;
         }
-        self.leaving(stream);
+        self.departing.push(stream);
         Turn::Idle
     }
 }
