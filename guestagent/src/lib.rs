@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod daemon;
+pub mod descriptor;
 pub mod duration;
 pub mod file_events;
 pub mod grpc;

@@ -61,11 +61,11 @@ impl Endpoint {
         match self {
             Self::Unix(endpoint) => {
                 let (stream, peer) = endpoint.accept().await?;
-                Ok((Stream::Unix(stream), peer))
+                Ok((Stream::Socket(stream), peer))
             }
             Self::Vsock(endpoint) => {
                 let (stream, peer) = endpoint.accept().await?;
-                Ok((Stream::Vsock(stream), peer))
+                Ok((Stream::Socket(stream), peer))
             }
             Self::Virtio(endpoint) => {
                 let (stream, peer) = endpoint.accept().await?;

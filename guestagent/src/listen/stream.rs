@@ -6,15 +6,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UnixStream;
 
 /// A connection of the host.
 #[derive(Debug)]
 pub enum Stream {
-    /// Over a Unix socket.
-    Unix(UnixStream),
-    /// Over vsock.
-    Vsock(FdStream),
+    /// Over a Unix socket or vsock.
+    Socket(FdStream),
     /// Over a virtio-serial port.
     Virtio(VirtioStream),
 }
@@ -23,8 +20,7 @@ pub enum Stream {
 macro_rules! each {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self {
-            Self::Unix($stream) => $call,
-            Self::Vsock($stream) => $call,
+            Self::Socket($stream) => $call,
             Self::Virtio($stream) => $call,
         }
     };
@@ -59,18 +55,5 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
         each!(stream, stream => Pin::new(stream).poll_shutdown(context))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let stream = self.get_mut();
-        each!(stream, stream => Pin::new(stream).poll_write_vectored(context, slices))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        each!(self, stream => stream.is_write_vectored())
     }
 }

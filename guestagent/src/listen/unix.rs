@@ -1,12 +1,13 @@
 //! The Unix socket: for root and its owner, from its first moment.
 
 use super::Peer;
+use super::fd_stream::FdStream;
 use rustix::fs::Mode;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 
 mod birth;
 
@@ -54,13 +55,14 @@ impl UnixEndpoint {
     ///
     /// # Errors
     /// As of `accept(2)`.
-    pub async fn accept(&self) -> io::Result<(UnixStream, Peer)> {
+    pub async fn accept(&self) -> io::Result<(FdStream, Peer)> {
         loop {
             let (stream, _) = self.listener.accept().await?;
             // The mode of the file keeps others out already; this also holds
             // for whoever got hold of the socket before a change of owner.
             match stream.peer_cred() {
                 Ok(peer) if peer.uid() == 0 || peer.uid() == self.owner => {
+                    let stream = FdStream::new(stream.into_std()?.into());
                     return Ok((stream, Peer::user(peer.uid())));
                 }
                 Ok(peer) => tracing::warn!(uid = peer.uid(), "connection of another user refused"),
@@ -108,6 +110,7 @@ fn refuse_other_files(path: &Path) -> io::Result<bool> {
 mod tests {
     use super::*;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use tokio::net::UnixStream;
 
     #[tokio::test]
     async fn stale_socket_is_replaced_and_mode_is_0600() {

@@ -62,7 +62,7 @@ impl VsockEndpoint {
                     continue;
                 }
             };
-            return Ok((FdStream::new(OwnedFd::from(stream))?, Peer::named(name)));
+            return Ok((FdStream::new(OwnedFd::from(stream)), Peer::named(name)));
         }
     }
 }

@@ -1,14 +1,11 @@
 //! The guest's end of a tunnel: a socket that never blocks.
 
-use rustix::io::Errno;
+use crate::descriptor::{Descriptor, Left};
 use rustix::net::{self, SendFlags, Shutdown, sockopt};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use watched::Watched;
-
-mod watched;
 
 /// What a socket carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,16 +19,14 @@ pub enum Kind {
 /// A socket that connects or is connected.
 #[derive(Debug)]
 pub struct Socket {
-    fd: Watched,
+    fd: Descriptor,
     kind: Kind,
-    /// No write has had to wait: the next one need not ask first.
-    writable: bool,
 }
 
 impl Socket {
     /// Takes a socket that was told not to block and to connect.
     pub fn new(fd: OwnedFd, kind: Kind) -> Self {
-        Self { fd: Watched::new(fd), kind, writable: false }
+        Self { fd: Descriptor::new(fd), kind }
     }
 
     /// What it carries.
@@ -42,14 +37,11 @@ impl Socket {
     /// Waits for the connection, or for its failure.
     pub fn poll_connected(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // On one machine it is there before the call that asks for it returns.
-        loop {
-            if net::getpeername(&self.fd).is_ok() {
-                self.writable = true;
-                return Poll::Ready(Ok(()));
-            }
+        while net::getpeername(&self.fd).is_err() {
             sockopt::socket_error(&self.fd)??;
-            ready!(self.fd.poll_write_ready(context))?.clear();
+            ready!(self.fd.poll_room(context))?;
         }
+        Poll::Ready(Ok(()))
     }
 
     /// Reads into several places: nothing is the end of a stream. An empty
@@ -59,20 +51,14 @@ impl Socket {
         context: &mut Context<'_>,
         places: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let mut ready = ready!(self.fd.poll_read_ready(context))?;
-            match rustix::io::readv(ready.fd, places) {
-                Err(Errno::AGAIN) => ready.clear(),
-                Err(Errno::INTR) => {}
-                // After a short read of a stream there is no more: the next
-                // arrival is a new event.
-                Ok(length) if self.kind == Kind::Stream && short(length, places) => {
-                    ready.clear();
-                    return Poll::Ready(Ok(length));
-                }
-                result => return Poll::Ready(result.map_err(Into::into)),
-            }
-        }
+        let room = places.iter().map(|place| place.len()).sum();
+        let kind = self.kind;
+        self.fd.poll_read(context, |fd| {
+            let length = rustix::io::readv(fd, places)?;
+            // One datagram does not tell of the next.
+            let room = if kind == Kind::Stream { room } else { 0 };
+            Ok((length, Left::after(length, room)))
+        })
     }
 
     /// Writes from several places, as much as goes at once.
@@ -81,23 +67,7 @@ impl Socket {
         context: &mut Context<'_>,
         places: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let sent = if self.writable {
-                send(self.fd.as_fd(), places)
-            } else {
-                let mut ready = ready!(self.fd.poll_write_ready(context))?;
-                send(ready.fd, places).inspect_err(|error| {
-                    if *error == Errno::AGAIN {
-                        ready.clear();
-                    }
-                })
-            };
-            self.writable = sent.is_ok();
-            match sent {
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                result => return Poll::Ready(result.map_err(Into::into)),
-            }
-        }
+        self.fd.poll_write(context, |fd| send(fd, places))
     }
 
     /// The program sees the end of its input.
@@ -128,12 +98,8 @@ fn send(fd: BorrowedFd<'_>, places: &[IoSlice<'_>]) -> rustix::io::Result<usize>
     net::sendmsg(fd, places, &mut net::SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
 }
 
-fn short(length: usize, places: &[IoSliceMut<'_>]) -> bool {
-    length > 0 && length < places.iter().map(|place| place.len()).sum()
-}
-
 /// `SIOCOUTQ`, which on every architecture is `TIOCOUTQ`.
-fn unacknowledged(fd: &Watched) -> io::Result<usize> {
+fn unacknowledged(fd: &Descriptor) -> io::Result<usize> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: the kernel writes one `int` at this address for this request.
     let status = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
