@@ -10,7 +10,6 @@ use nixvm_e2e::rig::load::Watch;
 use nixvm_e2e::rig::machine::{Machine, Share};
 use nixvm_e2e::rig::seed::MountType;
 use nixvm_e2e::rig::ssh::Ssh;
-use nixvm_e2e::rig::vm::Vm;
 
 use super::side::Side;
 use crate::progress::say;
@@ -29,22 +28,21 @@ pub fn boots(side: Side, image: &Image, cidata: &Cidata) -> Result<[Account; 2]>
     let mut machine = Machine::new(&format!("bench_boot_{side}"), image)?;
     let (tag, folder) = (cidata.tag()?, cidata.shared());
     machine.share(Share { tag, folder, kind: MountType::NineP });
-    let first = boot(&mut machine, cidata, |vm| vm.shutdown()).context("the first boot")?;
+    let first = boot(&mut machine, cidata, End::PowerButton).context("the first boot")?;
     // Each start of limactl writes its medium anew, with another instance-id.
     cidata.renew().context("the medium of the second boot")?;
-    let second = boot(&mut machine, cidata, |vm| {
-        vm.cut_power();
-        Ok(())
-    })
-    .context("the second boot")?;
+    let second = boot(&mut machine, cidata, End::PowerCut).context("the second boot")?;
     Ok([first, second])
 }
 
-fn boot(
-    machine: &mut Machine,
-    cidata: &Cidata,
-    end: impl FnOnce(Vm<'_>) -> Result<()>,
-) -> Result<Account> {
+/// How a machine is switched off.
+#[derive(Clone, Copy)]
+enum End {
+    PowerButton,
+    PowerCut,
+}
+
+fn boot(machine: &mut Machine, cidata: &Cidata, end: End) -> Result<Account> {
     let watch = Watch::begin()?;
     let mut vm = machine.boot_cidata(cidata, USER)?;
     let ssh = vm.ssh()?;
@@ -53,7 +51,10 @@ fn boot(
     let account = account(&ssh)?;
     say(&line(&account, watch.others(vm.pid())?));
     drop(ssh);
-    end(vm)?;
+    match end {
+        End::PowerButton => vm.shutdown()?,
+        End::PowerCut => vm.cut_power(),
+    }
     Ok(account)
 }
 
