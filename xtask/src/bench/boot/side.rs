@@ -50,7 +50,7 @@ impl Side {
     }
 
     /// The units that do its work.
-    fn units(self) -> &'static [&'static str] {
+    pub fn units(self) -> &'static [&'static str] {
         match self {
             Self::CloudInit => &[
                 "cloud-init-local",
@@ -60,6 +60,14 @@ impl Side {
                 "cloud-init-hotplugd",
             ],
             Self::Ours => &["nixvm-agent-local", "nixvm-agent-early", "nixvm-agent-late"],
+        }
+    }
+
+    /// The command that tells what each step took.
+    pub fn profile(self) -> &'static str {
+        match self {
+            Self::CloudInit => "sudo cloud-init analyze blame",
+            Self::Ours => "nixvm-agent status --json",
         }
     }
 
