@@ -8,6 +8,7 @@ mod pam;
 pub mod platform;
 pub mod provision;
 pub mod rootless;
+pub mod udev;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use nixvm_system::{Command, GuestPath, Host, Lock, System, WriteError};
+use nixvm_system::{GuestPath, Host, Lock, System, WriteError};
 
 use crate::apply::{self, Outcome};
 use crate::config::{self, Config, Finding, Level, Parsed};
 use crate::facts;
+pub use crate::facts::udev::settle;
 use crate::ledger::Ledger;
 use crate::plan::{self, Options, Plan};
 use crate::report::{self, Report, StageReport, readiness};
@@ -73,15 +74,6 @@ pub fn read(
 
 fn source_finding(note: &source::Note) -> Finding {
     Finding::warning(note.code, &note.origin, note.message.clone())
-}
-
-/// Waits until udev has handled what was there at start: before that, neither the medium nor the
-/// names of interfaces can be relied on. A machine without udev has nothing to wait for.
-pub fn settle(system: &mut dyn System) {
-    if system.has("udevadm") {
-        // A time-out is no fault of ours: what is there then is used.
-        let _ = system.run(&Command::tool("udevadm", &["settle", "--timeout=30"]));
-    }
 }
 
 /// The plan for a seed on this machine, with all findings so far.

@@ -41,7 +41,7 @@ pub trait Files {
     /// Where a link points, as it is written in it.
     fn read_link(&self, path: &GuestPath) -> Result<Option<String>, FileError>;
 
-    /// Waits until an entry of `dir` is made, written or renamed, for at most `limit`. Of a
+    /// Waits until an entry of `dir` is made, written, renamed or removed, for at most `limit`. Of a
     /// folder that is not there yet the nearest one above it is watched. Returns whether something changed.
     fn wait_for_change(&self, dir: &GuestPath, limit: Duration) -> Result<bool, FileError>;
 

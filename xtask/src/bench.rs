@@ -1,4 +1,5 @@
-//! `cargo xtask bench guestagent`: our agent and Lima's own, in turn, under Lima's own client.
+//! `cargo xtask bench`: what nixvm costs beside what it replaces. [`boot`] measures boots; this file
+//! has `guestagent`: our agent and Lima's own, in turn, under Lima's own client.
 //!
 //! ```text
 //! Plan (loads, rows, aims) -> for each round, load and side: Cell (fresh namespaces, fresh agent)
@@ -6,23 +7,25 @@
 //! ```
 
 mod agents;
+mod boot;
 mod cell;
 mod figures;
 mod growth;
 mod plan;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use nixvm_e2e::rig::{wait, workspace};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::agents::{Agents, Side};
 use self::figures::Figures;
 use self::plan::{Load, Pace, Plan};
+use self::table::Other;
 use crate::progress::{Phases, say};
 
 /// What is measured.
@@ -36,7 +39,11 @@ pub enum Subject {
     /// on this machine, at this time: a missed aim does not change the exit code. Nothing else should
     /// run meanwhile: programs that open ports, in whatever namespace, also wake both agents.
     Guestagent(Options),
+    Boot(boot::Options),
 }
+
+/// Lima's own agent.
+const GO: Other = Other { title: "Go agent", key: "go" };
 
 /// How much is measured.
 #[derive(Debug, clap::Args)]
@@ -60,7 +67,13 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(subject: &Subject) -> Result<ExitCode> {
-    let Subject::Guestagent(options) = subject;
+    match subject {
+        Subject::Guestagent(options) => guestagent(options),
+        Subject::Boot(options) => boot::run(options),
+    }
+}
+
+fn guestagent(options: &Options) -> Result<ExitCode> {
     if !rustix::process::getuid().is_root() {
         bail!("this needs root: each agent runs in network and mount namespaces of its own");
     }
@@ -112,17 +125,21 @@ fn publish(options: &Options, plan: &Plan, agents: &Agents, figures: &Figures) -
         rows.extend(table::sizes(agents)?);
     }
     let growth = growth::rows(plan, figures);
-    say(&table::text(&rows));
+    say(&table::text(&rows, GO));
     say(&growth::text(&growth));
     for load in &figures.failed {
         say(&format!("did not run: {load}"));
     }
     if let Some(path) = &options.json {
-        let rows: Vec<_> = rows.iter().map(table::Line::json).collect();
+        let rows: Vec<_> = rows.iter().map(|row| row.json(GO)).collect();
         let growth: Vec<_> = growth.iter().map(growth::Line::json).collect();
         let all = json!({ "rows": rows, "growth": growth, "did_not_run": figures.failed });
-        let text = serde_json::to_string_pretty(&all)? + "\n";
-        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+        write(path, &all)?;
     }
     Ok(())
+}
+
+fn write(path: &Path, value: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }

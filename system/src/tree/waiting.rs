@@ -21,7 +21,10 @@ impl Tree {
         let wait = || -> io::Result<bool> {
             let folder = self.nearest_folder(dir)?;
             let watch = inotify::init(CreateFlags::CLOEXEC)?;
-            let flags = WatchFlags::CREATE | WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO;
+            let flags = WatchFlags::CREATE
+                | WatchFlags::CLOSE_WRITE
+                | WatchFlags::MOVED_TO
+                | WatchFlags::DELETE;
             inotify::add_watch(&watch, format!("/proc/self/fd/{}", folder.as_raw_fd()), flags)?;
             let timeout = Timespec {
                 tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),

@@ -2,7 +2,7 @@
 //! starts is a script that keeps the medium and ends.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,30 +24,43 @@ impl Cidata {
     /// that is never booted, `SHARED` for a folder; `agent` is the guest agent that Lima puts on the medium.
     pub fn new(limactl: &Path, agent: &Path, template: &str) -> Result<Self> {
         let cidata = Self { dir: tempfile::Builder::new().prefix("nixvm-cidata-").tempdir()? };
+        cidata.install(limactl, agent, template)?;
+        cidata.start(&["--name=t", &cidata.path("instance.yaml").display().to_string()])?;
+        Ok(cidata)
+    }
+
+    /// Makes the medium of the next start of the same machine, which has another instance-id: Lima
+    /// takes the seconds of the clock for it.
+    pub fn renew(&self) -> Result<()> {
+        fs::remove_file(self.iso()).context("removing the last medium")?;
+        self.start(&["t"])
+    }
+
+    /// limactl starts the machine and learns that it ended at once.
+    fn start(&self, args: &[&str]) -> Result<()> {
         let user =
             rustix::process::getuid().is_root().then(|| User::add(Accel::Tcg)).transpose()?;
-        cidata.install(limactl, agent, template)?;
         if let Some(user) = &user {
-            for folder in ["home", "lima", "out"] {
-                chown(cidata.path(folder), Some(user.uid), Some(user.uid))?;
-            }
+            let owner = format!("{0}:{0}", user.uid);
+            let tool = Tool::new("chown").args(["-R", &owner]);
+            tool.args(["home", "lima", "out"].map(|folder| self.path(folder))).run()?;
         }
-        let program = cidata.path("bin/limactl").display().to_string();
+        let program = self.path("bin/limactl").display().to_string();
         let tool = user.as_ref().map_or_else(|| Tool::new(&program), |user| user.runs(&program));
         let output = tool
-            .args(["start", "--tty=false", "--name=t"])
-            .arg(cidata.path("instance.yaml"))
-            .env("HOME", cidata.path("home"))
-            .env("LIMA_HOME", cidata.path("lima"))
-            .env("QEMU_SYSTEM_X86_64", cidata.path("bin/qemu"))
-            .env("QEMU_SYSTEM_AARCH64", cidata.path("bin/qemu"))
-            .dir(&cidata.path("home"))
+            .args(["start", "--tty=false"])
+            .args(args)
+            .env("HOME", self.path("home"))
+            .env("LIMA_HOME", self.path("lima"))
+            .env("QEMU_SYSTEM_X86_64", self.path("bin/qemu"))
+            .env("QEMU_SYSTEM_AARCH64", self.path("bin/qemu"))
+            .dir(&self.path("home"))
             .limit(Duration::from_mins(2))
             .output()?;
-        if !cidata.iso().is_file() {
+        if !self.iso().is_file() {
             bail!("limactl made no medium\n{}", tail(&output.stderr, 12));
         }
-        Ok(cidata)
+        Ok(())
     }
 
     /// The medium.

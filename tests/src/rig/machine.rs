@@ -109,6 +109,11 @@ impl Machine {
         &self.logs
     }
 
+    /// How often it was switched on.
+    pub fn boots(&self) -> u32 {
+        self.boots
+    }
+
     /// How it is run.
     pub fn accel(&self) -> Accel {
         self.accel

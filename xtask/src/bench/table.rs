@@ -1,4 +1,5 @@
-//! The first table: each figure of both agents, their ratio, the ceiling, and whether the aim is met.
+//! A table of two sides: each figure of both, their ratio, the ceiling if there is one, and whether
+//! the aim is met.
 
 use std::fs;
 use std::path::Path;
@@ -13,10 +14,19 @@ use super::plan::{Aim, Plan, Row};
 /// The share of the ceiling that counts as the ceiling.
 const NEAR: f64 = 0.95;
 
+/// Whom we are measured against.
+#[derive(Clone, Copy)]
+pub struct Other {
+    /// The head of its column.
+    pub title: &'static str,
+    /// Its name in JSON.
+    pub key: &'static str,
+}
+
 /// One line.
 pub struct Line {
     row: Row,
-    go: Option<f64>,
+    other: Option<f64>,
     ours: Option<f64>,
     ceiling: Option<f64>,
 }
@@ -29,7 +39,7 @@ pub fn rows(plan: &Plan, figures: &Figures) -> Vec<Line> {
         let of = |side| figures.median(load, side, row.key);
         // The ceiling is no agent: what it costs says nothing.
         let ceiling = of(Side::Ceiling).filter(|_| !row.key.starts_with("cpu"));
-        Line { row: row.clone(), go: of(Side::Go), ours: of(Side::Ours), ceiling }
+        Line { row: row.clone(), other: of(Side::Go), ours: of(Side::Ours), ceiling }
     })
     .collect()
 }
@@ -55,21 +65,26 @@ fn size(program: &Path) -> Result<f64> {
     Ok(f64::from(u32::try_from(bytes).context("a program of 4 GiB")?) / 1e6)
 }
 
-/// The table.
-pub fn text(lines: &[Line]) -> String {
+/// The table. The columns of the ceiling are there if it was measured at all.
+pub fn text(lines: &[Line], other: Other) -> String {
+    let has_ceiling = lines.iter().any(|line| line.ceiling.is_some());
+    let ceiling = |of: &str, share: &str| {
+        if has_ceiling { format!("{of:>10}{share:>7}") } else { String::new() }
+    };
+    let head = ceiling("ceiling", "of it");
     let mut text = format!(
-        "\n{:<44}{:>10}{:>10}{:>8}{:>10}{:>7}  {:<16}{}\n",
-        "measure", "Go agent", "nixvm", "ratio", "ceiling", "of it", "aim", "met"
+        "\n{:<44}{:>10}{:>10}{:>9}{head}  {:<16}{}\n",
+        "measure", other.title, "nixvm", "ratio", "aim", "met"
     );
     for line in lines {
         let share = line.of_ceiling().map_or("-".into(), |share| format!("{:.0} %", share * 100.0));
         text += &format!(
-            "{:<44}{:>10}{:>10}{:>8}{:>10}{share:>7}  {:<16}{}\n",
+            "{:<44}{:>10}{:>10}{:>9}{}  {:<16}{}\n",
             line.row.title,
-            shown(line.go),
+            shown(line.other),
             shown(line.ours),
             shown(line.ratio()),
-            shown(line.ceiling),
+            ceiling(&shown(line.ceiling), &share),
             line.aim(),
             line.verdict(),
         );
@@ -78,17 +93,22 @@ pub fn text(lines: &[Line]) -> String {
 }
 
 impl Line {
+    /// A figure that has no ceiling.
+    pub fn new(row: Row, other: Option<f64>, ours: Option<f64>) -> Self {
+        Self { row, other, ours, ceiling: None }
+    }
+
     /// For a program to read.
-    pub fn json(&self) -> Value {
+    pub fn json(&self, other: Other) -> Value {
         json!({
-            "measure": self.row.title, "go": self.go, "nixvm": self.ours, "ratio": self.ratio(),
+            "measure": self.row.title, (other.key): self.other, "nixvm": self.ours, "ratio": self.ratio(),
             "ceiling": self.ceiling, "of_ceiling": self.of_ceiling(), "aim": self.aim(),
             "met": self.met(),
         })
     }
 
     fn ratio(&self) -> Option<f64> {
-        Some(self.ours? / self.go.filter(|go| *go != 0.0)?)
+        Some(self.ours? / self.other.filter(|other| *other != 0.0)?)
     }
 
     /// How near to the ceiling, also where less is better.
@@ -101,6 +121,7 @@ impl Line {
         match self.row.aim {
             Aim::AtMost(most) => format!("<= {most}"),
             Aim::AtLeast(least) => format!(">= {least}"),
+            Aim::Share(share) if share < 0.05 => format!("<= 1/{:.0}", share.recip()),
             Aim::Share(share) => format!("<= {share}x"),
             Aim::Times(times) => format!(">= {times}x"),
             Aim::TimesOrCeiling(times) => format!(">= {times}x or 95 %"),
@@ -134,9 +155,9 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn met(aim: Aim, go: f64, ours: f64, ceiling: Option<f64>) -> Option<bool> {
+    fn met(aim: Aim, other: f64, ours: f64, ceiling: Option<f64>) -> Option<bool> {
         let row = Row { title: "t", key: "k", aim };
-        Line { row, go: Some(go), ours: Some(ours), ceiling }.met()
+        Line { row, other: Some(other), ours: Some(ours), ceiling }.met()
     }
 
     #[test]
@@ -148,5 +169,15 @@ mod tests {
         assert_eq!(met(Aim::TimesOrCeiling(2.0), 300.0, 500.0, Some(520.0)), Some(true));
         assert_eq!(met(Aim::TimesOrCeiling(2.0), 300.0, 500.0, Some(600.0)), Some(false));
         assert_eq!(met(Aim::None, 1.0, 1.0, None), None);
+    }
+
+    #[test]
+    fn the_ceiling_has_columns_only_where_it_was_measured() {
+        let row = Row { title: "boot work", key: "k", aim: Aim::Share(0.01) };
+        let other = Other { title: "cloud-init", key: "cloud_init" };
+        let line = Line::new(row, Some(60.0), Some(0.3));
+        assert_eq!(line.json(other)["cloud_init"], 60.0);
+        let text = text(&[line], other);
+        assert!(text.contains("0.00500  <= 1/100 ") && !text.contains("ceiling"), "{text}");
     }
 }
