@@ -1,5 +1,6 @@
 //! The command line.
 
+mod diff;
 mod status;
 
 use std::io::{IsTerminal, Write};
@@ -11,7 +12,7 @@ use crate::run::{self, Told};
 use crate::step::Stage;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use nixvm_system::{Host, Scratch, System};
+use nixvm_system::{GuestPath, Host, Scratch, System};
 
 /// Applies a Lima cidata medium or a NoCloud seed to this machine.
 #[derive(Debug, Parser)]
@@ -23,7 +24,8 @@ pub struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes: 0 all that was wanted is so (there may be warnings); \
     1 nothing could be applied; 2 a step failed or a value was unusable. \
-    status: 0 done, 1 failed, 2 degraded, 3 not started or still running.";
+    status: 0 done, 1 failed, 2 degraded, 3 not started or still running. \
+    diff: 0 as the seed wants it, 1 cannot be told, 2 something is not so.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -35,6 +37,7 @@ enum Command {
     Status(status::Status),
     /// Check a seed: a folder, an ISO or a FAT image. Nothing is written.
     Check(Check),
+    Diff(diff::Diff),
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +88,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Command::Plan(arguments) => plan(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Check(arguments) => check(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
     }
 }
 
@@ -107,6 +111,12 @@ fn open(root: Option<&str>) -> anyhow::Result<Box<dyn System>> {
         }
         None => Ok(Box::new(Host::new().context("opening /")?)),
     }
+}
+
+/// Whether this process may look at everything. A scratch folder has no such file, and no limits.
+fn is_root(system: &dyn System) -> bool {
+    let own = GuestPath::new("/proc/self/stat").map(|path| system.stat(&path));
+    !matches!(own, Ok(Ok(Some(stat))) if stat.owner.uid != 0)
 }
 
 fn colour() -> Colour {
@@ -151,7 +161,12 @@ fn plan(arguments: &Plan) -> anyhow::Result<u8> {
     let system = arguments.machine.open()?;
     let (read, notes) = read(arguments.machine.seed.as_deref(), system.as_ref())?;
     let Some(read) = read else {
-        print("no seed found\n")?;
+        let hint = if is_root(system.as_ref()) {
+            ""
+        } else {
+            "media can be read by root alone: sudo nixvm-agent plan\n"
+        };
+        print(&format!("no seed found\n{hint}"))?;
         return print_findings(&notes);
     };
     let (plan, _, findings) = run::draft(&read, system.as_ref(), arguments.machine.options());

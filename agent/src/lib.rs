@@ -15,6 +15,7 @@ pub mod apply;
 pub mod calendar;
 pub mod cli;
 pub mod config;
+pub mod drift;
 pub mod facts;
 pub mod ledger;
 pub mod packages;

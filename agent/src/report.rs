@@ -127,6 +127,12 @@ impl Report {
         outcomes.filter(failed).map(|outcome| outcome.step.clone()).collect()
     }
 
+    /// What became of a step in this boot, the last time.
+    pub fn last(&self, step: &str) -> Option<&StepResult> {
+        let outcomes = self.stages.iter().rev().flat_map(|stage| stage.outcomes.iter().rev());
+        outcomes.filter(|outcome| outcome.step == step).map(|outcome| &outcome.result).next()
+    }
+
     /// One word for all of it.
     pub fn state(&self) -> State {
         let worst = self.stages.iter().map(|stage| stage.exit);

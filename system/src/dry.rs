@@ -7,7 +7,7 @@
 mod effects;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Dry<'a> {
     made: BTreeMap<GuestPath, Option<Item>>,
     /// What was there before, of all that was touched since [`Dry::differences`] was asked.
     before: BTreeMap<GuestPath, Option<Item>>,
+    /// Folders that were made only for what is in them.
+    implied: BTreeSet<GuestPath>,
     mounts: Vec<Mount>,
     effects: Vec<String>,
 }
@@ -52,7 +54,8 @@ impl<'a> Dry<'a> {
     /// Nothing will be done to `inner`.
     pub fn new(inner: &'a dyn System) -> Self {
         let (made, before) = (BTreeMap::new(), BTreeMap::new());
-        Self { inner, made, before, mounts: Vec::new(), effects: Vec::new() }
+        let (implied, mounts, effects) = (BTreeSet::new(), Vec::new(), Vec::new());
+        Self { inner, made, before, implied, mounts, effects }
     }
 
     /// What would be different after all that was asked for since the last call. A file that was
@@ -83,20 +86,21 @@ impl<'a> Dry<'a> {
         if now == wanted {
             return Ok(Change::Unchanged);
         }
+        let now = if self.implied.remove(&key) { None } else { now };
         self.before.entry(key.clone()).or_insert(now);
         self.made.insert(key, wanted);
         Ok(Change::Changed)
     }
 
-    /// Makes folders that are missing, as every writer does.
+    /// Makes folders that are missing, as every writer does. They are no difference of their own.
     fn make_parents(&mut self, path: &GuestPath, links: Links<'_>) -> Result<(), WriteError> {
         self.refuse_links(&path.parent(), links)?;
         let refuse = |error| refused(path, error);
         let mut folder = self.end(&path.parent()).map_err(refuse)?;
         while self.stat(&folder).map_err(refuse)?.is_none() {
             let item = Item { form: Form::Dir, attrs: Attrs::root(0o755) };
-            self.before.entry(folder.clone()).or_insert(None);
             self.made.insert(folder.clone(), Some(item));
+            self.implied.insert(folder.clone());
             folder = folder.parent();
         }
         match self.stat(&folder).map_err(refuse)?.map(|stat| stat.kind) {
@@ -241,10 +245,8 @@ impl Files for Dry<'_> {
 
     fn tell(&mut self, path: &GuestPath, value: &str) -> Result<Change, WriteError> {
         let stat = self.stat(path).map_err(|error| refused(path, error))?;
-        let attrs = stat.map_or(Attrs::root(0o644), |stat| Attrs {
-            mode: stat.mode,
-            owner: stat.owner,
-        });
+        let attrs =
+            stat.map_or(Attrs::root(0o644), |stat| Attrs { mode: stat.mode, owner: stat.owner });
         let is_readable = attrs.mode & 0o444 != 0;
         let now = if is_readable { self.read(path, LIMIT) } else { Ok(None) };
         let now = now.map_err(|error| refused(path, error))?.unwrap_or_default();

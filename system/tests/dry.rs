@@ -71,15 +71,16 @@ enum Call {
 fn calls() -> impl Strategy<Value = Vec<Call>> {
     let place = 0..PLACES.len();
     let mode = prop_oneof![Just(0o644_u32), Just(0o600)];
-    let call = prop_oneof![
-        (place.clone(), "[ab]\n", mode.clone(), any::<bool>())
-            .prop_map(|(at, text, mode, user)| Call::Write(at, text, mode, user)),
-        (place.clone(), mode.clone(), any::<bool>())
-            .prop_map(|(at, mode, user)| Call::MakeDir(at, mode | 0o111, user)),
-        (place.clone(), place.clone()).prop_map(|(at, to)| Call::Link(at, to)),
-        place.clone().prop_map(Call::Remove),
-        (place, mode).prop_map(|(at, mode)| Call::SetMode(at, mode)),
-    ];
+    let call =
+        prop_oneof![
+            (place.clone(), "[ab]\n", mode.clone(), any::<bool>())
+                .prop_map(|(at, text, mode, user)| Call::Write(at, text, mode, user)),
+            (place.clone(), mode.clone(), any::<bool>())
+                .prop_map(|(at, mode, user)| Call::MakeDir(at, mode | 0o111, user)),
+            (place.clone(), place.clone()).prop_map(|(at, to)| Call::Link(at, to)),
+            place.clone().prop_map(Call::Remove),
+            (place, mode).prop_map(|(at, mode)| Call::SetMode(at, mode)),
+        ];
     proptest::collection::vec(call, 1..6)
 }
 
@@ -159,7 +160,7 @@ fn what_was_taken_back_is_no_difference() {
         })
         .collect()
     };
-    assert_eq!(paths(&mut dry), ["/run/x"]);
+    assert_eq!(paths(&mut dry), [""; 0]);
     dry.write(&path("/etc/new/x"), b"x", root, Links::Follow).unwrap();
     assert_eq!(paths(&mut dry), ["/etc/new/x"], "its folder goes without saying");
     assert_eq!(paths(&mut dry), [""; 0], "each is told once");

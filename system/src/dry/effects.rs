@@ -8,8 +8,8 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::Dry;
 use crate::{
     Backing, Change, Clock, Command, CommandError, Commands, Disk, DiskError, Disks, Ended, Files,
-    Finished, Fresh, GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, Network, NetworkError,
-    Owner, Part, Redirect,
+    Finished, Fresh, GuestPath, Links, Lock, Mount, MountError, MountSpec, Mounts, Network,
+    NetworkError, Owner, Part, Redirect,
 };
 
 impl Dry<'_> {
@@ -57,11 +57,7 @@ impl Mounts for Dry<'_> {
         self.inner.backing(mount_point)
     }
 
-    fn grow(
-        &mut self,
-        mount_point: &GuestPath,
-        backing: &Backing,
-    ) -> Result<Change, MountError> {
+    fn grow(&mut self, mount_point: &GuestPath, backing: &Backing) -> Result<Change, MountError> {
         self.effects.push(format!("grow {} below {mount_point}", backing.device));
         Ok(Change::Changed)
     }

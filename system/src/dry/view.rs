@@ -99,11 +99,8 @@ impl Dry<'_> {
                 continue;
             }
             let next = here.join(&part).unwrap_or_else(|_| path.clone());
-            let target = if ahead.is_empty() && last == Last::Kept {
-                None
-            } else {
-                self.target(&next)?
-            };
+            let target =
+                if ahead.is_empty() && last == Last::Kept { None } else { self.target(&next)? };
             let Some(target) = target else {
                 here = next;
                 continue;
