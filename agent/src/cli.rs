@@ -1,5 +1,6 @@
 //! The command line.
 
+mod announce;
 mod diff;
 mod status;
 
@@ -7,12 +8,14 @@ use std::io::{IsTerminal, Write};
 
 use crate::config::{self, Finding, Level};
 use crate::plan::Options;
+use crate::report::Report;
 use crate::report::show::{self, Colour};
-use crate::run::{self, Told};
+use crate::run;
 use crate::step::Stage;
+use announce::Announcer;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use nixvm_system::{GuestPath, Host, Scratch, System};
+use nixvm_system::{GuestPath, Host, Journal, Scratch, System};
 
 /// Applies a Lima cidata medium or a NoCloud seed to this machine.
 #[derive(Debug, Parser)]
@@ -61,6 +64,10 @@ struct Run {
     /// Only this stage; without it all three in their order.
     #[arg(long)]
     stage: Option<Stage>,
+    /// Tell the journal each step, as a record with fields; standard output gets a summary. The units
+    /// do so.
+    #[arg(long)]
+    journal: bool,
 }
 
 #[derive(Debug, Args)]
@@ -132,25 +139,28 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn apply(arguments: &Run) -> anyhow::Result<u8> {
-    let mut system = arguments.machine.open()?;
     let stages = arguments.stage.map_or(Stage::ALL.to_vec(), |stage| vec![stage]);
-    let colour = colour();
+    let root = arguments.machine.root.as_deref();
+    let looking = arguments.machine.open()?;
+    let log = announce::log(root.unwrap_or("/"), &stages, looking.as_ref());
+    let mut system: Box<dyn System> = match root {
+        Some(_) => looking,
+        None => Box::new(Host::new().context("opening /")?.with_log(log.clone())),
+    };
+    let journal = arguments.journal.then(Journal::open).transpose().context("opening a socket")?;
+    let announcer = Announcer { journal, log, colour: colour() };
     let mut worst = 0;
     for stage in stages {
-        if stage == Stage::Local && arguments.machine.root.is_none() {
+        if stage == Stage::Local && root.is_none() {
             run::settle(system.as_mut());
         }
         let seed = arguments.machine.seed.as_deref();
         let options = arguments.machine.options();
+        announcer.begin(stage);
         let code = run::stage(stage, seed, system.as_mut(), options, &mut |told| {
-            let line = match told {
-                Told::Outcome(outcome) => show::outcome(outcome, colour),
-                Told::Finding(finding) => show::finding(finding, colour),
-                Told::Text(text) => text.to_owned(),
-            };
-            // The journal being full must not stop a boot.
-            let _ = print(&format!("{line}\n"));
+            announcer.tell(stage, told);
         });
+        announcer.end(stage, &Report::read(system.as_ref()).unwrap_or_default());
         // 1, nothing applied, is worse than 2, something missing.
         worst = if worst == 1 || code == 1 { 1 } else { worst.max(code) };
     }

@@ -2,6 +2,7 @@
 
 pub mod readiness;
 pub mod show;
+pub mod summary;
 
 use nixvm_system::{Attrs, GuestPath, Links, System, WriteError};
 use serde::{Deserialize, Serialize};

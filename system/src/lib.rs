@@ -19,6 +19,8 @@ mod dry;
 mod files;
 mod growth;
 mod host;
+mod journal;
+mod log_file;
 mod mounts;
 mod network;
 mod path;
@@ -37,6 +39,8 @@ pub use files::{
 };
 pub use growth::{Backing, Partition};
 pub use host::Host;
+pub use journal::Journal;
+pub use log_file::{Begin, LogFile, Voice};
 pub use mounts::{Mount, MountError, MountSpec, Mounts};
 pub use network::{Network, NetworkError, Redirect, Transport};
 pub use path::{GuestPath, PathError};
