@@ -1,6 +1,7 @@
 //! The command line.
 
 mod announce;
+mod collect;
 mod diff;
 mod status;
 
@@ -41,6 +42,7 @@ enum Command {
     /// Check a seed: a folder, an ISO or a FAT image. Nothing is written.
     Check(Check),
     Diff(diff::Diff),
+    Collect(collect::Collect),
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +98,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Command::Status(arguments) => status::run(arguments),
         Command::Check(arguments) => check(arguments),
         Command::Diff(arguments) => diff::run(arguments),
+        Command::Collect(arguments) => collect::run(arguments),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod accounts;
 pub mod apply;
 pub mod calendar;
 pub mod cli;
+pub mod collect;
 pub mod config;
 pub mod drift;
 pub mod facts;

@@ -203,7 +203,8 @@ fn the_journal_gets_records_with_fields_and_the_console_a_summary() {
                 "PRIORITY": "6",
                 "SYSLOG_IDENTIFIER": "nixvm-agent",
             }
-        "#]].assert_debug_eq(account.unwrap());
+        "#]]
+        .assert_debug_eq(account.unwrap());
         let failed = records.iter().find(|it| it["PRIORITY"] == "3").unwrap();
         expect![[r#"
             {
