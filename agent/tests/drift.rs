@@ -1,6 +1,7 @@
 //! `diff`: what it says of a machine on which somebody has changed something since the last run.
 
 #![allow(clippy::disallowed_methods, reason = "tests lay out real folders")]
+#![allow(clippy::needless_raw_string_hashes, reason = "UPDATE_EXPECT writes them")]
 #![allow(clippy::unwrap_used, reason = "a test tells by a panic what went wrong")]
 
 #[path = "golden/machine.rs"]

@@ -208,7 +208,7 @@ impl Files for Dry<'_> {
     }
 
     fn lock(&mut self, path: &GuestPath, _limit: Duration) -> Result<Lock, WriteError> {
-        self.nothing_locked().map_err(|source| WriteError::Write { path: path.clone(), source })
+        effects::nothing_locked().map_err(|source| WriteError::Write { path: path.clone(), source })
     }
 
     fn write(

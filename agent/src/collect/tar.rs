@@ -59,6 +59,8 @@ fn padded(bytes: &[u8], length: usize) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "a test runs the real tar")]
+
     use std::io::Write;
     use std::process::{Command, Stdio};
 

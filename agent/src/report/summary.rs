@@ -53,13 +53,13 @@ pub fn last_line(report: &Report) -> String {
 fn head(stage: Stage, stages: &[&StageReport], report: &Report) -> String {
     let outcomes = || stages.iter().flat_map(|stage| &stage.outcomes);
     let count = |is: fn(&StepResult) -> bool| outcomes().filter(|it| is(&it.result)).count();
-    let state = match report.state() {
+    let word = match report.state() {
         State::Running => stage.name(),
-        state => state.name(),
+        other => other.name(),
     };
     let ended = stages.iter().map(|stage| stage.ended_ms).max().unwrap_or_default();
     format!(
-        "{state}, {} s after power-on: {} steps, {} changed, {} skipped, {} failed",
+        "{word}, {} s after power-on: {} steps, {} changed, {} skipped, {} failed",
         ended / 1000,
         outcomes().count(),
         count(|it| *it == StepResult::Changed),

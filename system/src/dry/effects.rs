@@ -12,11 +12,9 @@ use crate::{
     NetworkError, Owner, Part, Redirect,
 };
 
-impl Dry<'_> {
-    /// A lock that keeps nobody out: nothing is written under it.
-    pub(super) fn nothing_locked(&self) -> io::Result<Lock> {
-        Ok(Lock(memfd_create("nixvm-dry", MemfdFlags::CLOEXEC)?))
-    }
+/// A lock that keeps nobody out: nothing is written under it.
+pub(super) fn nothing_locked() -> io::Result<Lock> {
+    Ok(Lock(memfd_create("nixvm-dry", MemfdFlags::CLOEXEC)?))
 }
 
 impl Commands for Dry<'_> {
@@ -122,8 +120,7 @@ impl Disks for Dry<'_> {
 
     fn format(&mut self, fresh: &Fresh) -> Result<Lock, DiskError> {
         self.effects.push(format!("format {} as {}", fresh.disk, fresh.fstype));
-        self.nothing_locked()
-            .map_err(|source| DiskError::Write { device: fresh.disk.clone(), source })
+        nothing_locked().map_err(|source| DiskError::Write { device: fresh.disk.clone(), source })
     }
 
     fn enlarge_swap(&mut self, _disk: &str, _part: &Part) -> Result<Change, DiskError> {
