@@ -17,13 +17,13 @@ mod secrets;
 mod settings;
 mod share_owner;
 
-use nixvm_system::{Attrs, Change, GuestPath, Links, System, WriteError};
+use nixvm_system::{Attrs, Change, Dry, GuestPath, Links, System, WriteError};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::with_cause;
 use crate::ledger::Ledger;
 use crate::plan::{Plan, Planned, Verdict};
-use crate::step::{Action, Lifetime, Stage};
+use crate::step::{Action, Lifetime, Stage, Step};
 
 /// What became of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,6 +191,15 @@ fn one(planned: &Planned, failed: &[String], system: &mut dyn System) -> StepRes
         return StepResult::Skipped { reason: format!("needs {need}, which failed") };
     }
     match act(&planned.step.action, system) {
+        Ok(Change::Changed) => StepResult::Changed,
+        Ok(Change::Unchanged) => StepResult::Unchanged,
+        Err(fault) => fault.result(),
+    }
+}
+
+/// Does a step on a machine on which nothing is done.
+pub(crate) fn rehearse(step: &Step, dry: &mut Dry<'_>) -> StepResult {
+    match act(&step.action, dry) {
         Ok(Change::Changed) => StepResult::Changed,
         Ok(Change::Unchanged) => StepResult::Unchanged,
         Err(fault) => fault.result(),

@@ -1,17 +1,22 @@
 //! The command line.
 
+mod announce;
+mod collect;
+mod diff;
 mod status;
 
 use std::io::{IsTerminal, Write};
 
 use crate::config::{self, Finding, Level};
 use crate::plan::Options;
+use crate::report::Report;
 use crate::report::show::{self, Colour};
-use crate::run::{self, Told};
+use crate::run;
 use crate::step::Stage;
+use announce::Announcer;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use nixvm_system::{Host, Scratch, System};
+use nixvm_system::{GuestPath, Host, Journal, Scratch, System};
 
 /// Applies a Lima cidata medium or a NoCloud seed to this machine.
 #[derive(Debug, Parser)]
@@ -23,7 +28,8 @@ pub struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes: 0 all that was wanted is so (there may be warnings); \
     1 nothing could be applied; 2 a step failed or a value was unusable. \
-    status: 0 done, 1 failed, 2 degraded, 3 not started or still running.";
+    status: 0 done, 1 failed, 2 degraded, 3 not started or still running. \
+    diff: 0 as the seed wants it, 1 cannot be told, 2 something is not so.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -35,6 +41,8 @@ enum Command {
     Status(status::Status),
     /// Check a seed: a folder, an ISO or a FAT image. Nothing is written.
     Check(Check),
+    Diff(diff::Diff),
+    Collect(collect::Collect),
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +66,10 @@ struct Run {
     /// Only this stage; without it all three in their order.
     #[arg(long)]
     stage: Option<Stage>,
+    /// Tell the journal each step, as a record with fields; standard output gets a summary. The units
+    /// do so.
+    #[arg(long)]
+    journal: bool,
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +97,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Command::Plan(arguments) => plan(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Check(arguments) => check(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
+        Command::Collect(arguments) => collect::run(arguments),
     }
 }
 
@@ -109,6 +123,12 @@ fn open(root: Option<&str>) -> anyhow::Result<Box<dyn System>> {
     }
 }
 
+/// Whether this process may look at everything. A scratch folder has no such file, and no limits.
+fn is_root(system: &dyn System) -> bool {
+    let own = GuestPath::new("/proc/self/stat").map(|path| system.stat(&path));
+    !matches!(own, Ok(Ok(Some(stat))) if stat.owner.uid != 0)
+}
+
 fn colour() -> Colour {
     if std::io::stdout().is_terminal() { Colour::On } else { Colour::Off }
 }
@@ -122,25 +142,28 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn apply(arguments: &Run) -> anyhow::Result<u8> {
-    let mut system = arguments.machine.open()?;
     let stages = arguments.stage.map_or(Stage::ALL.to_vec(), |stage| vec![stage]);
-    let colour = colour();
+    let root = arguments.machine.root.as_deref();
+    let looking = arguments.machine.open()?;
+    let log = announce::log(root.unwrap_or("/"), &stages, looking.as_ref());
+    let mut system: Box<dyn System> = match root {
+        Some(_) => looking,
+        None => Box::new(Host::new().context("opening /")?.with_log(log.clone())),
+    };
+    let journal = arguments.journal.then(Journal::open).transpose().context("opening a socket")?;
+    let announcer = Announcer { journal, log, colour: colour() };
     let mut worst = 0;
     for stage in stages {
-        if stage == Stage::Local && arguments.machine.root.is_none() {
+        if stage == Stage::Local && root.is_none() {
             run::settle(system.as_mut());
         }
         let seed = arguments.machine.seed.as_deref();
         let options = arguments.machine.options();
+        announcer.begin(stage);
         let code = run::stage(stage, seed, system.as_mut(), options, &mut |told| {
-            let line = match told {
-                Told::Outcome(outcome) => show::outcome(outcome, colour),
-                Told::Finding(finding) => show::finding(finding, colour),
-                Told::Text(text) => text.to_owned(),
-            };
-            // The journal being full must not stop a boot.
-            let _ = print(&format!("{line}\n"));
+            announcer.tell(stage, told);
         });
+        announcer.end(stage, &Report::read(system.as_ref()).unwrap_or_default());
         // 1, nothing applied, is worse than 2, something missing.
         worst = if worst == 1 || code == 1 { 1 } else { worst.max(code) };
     }
@@ -151,7 +174,12 @@ fn plan(arguments: &Plan) -> anyhow::Result<u8> {
     let system = arguments.machine.open()?;
     let (read, notes) = read(arguments.machine.seed.as_deref(), system.as_ref())?;
     let Some(read) = read else {
-        print("no seed found\n")?;
+        let hint = if is_root(system.as_ref()) {
+            ""
+        } else {
+            "media can be read by root alone: sudo nixvm-agent plan\n"
+        };
+        print(&format!("no seed found\n{hint}"))?;
         return print_findings(&notes);
     };
     let (plan, _, findings) = run::draft(&read, system.as_ref(), arguments.machine.options());

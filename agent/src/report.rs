@@ -2,6 +2,7 @@
 
 pub mod readiness;
 pub mod show;
+pub mod summary;
 
 use nixvm_system::{Attrs, GuestPath, Links, System, WriteError};
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,12 @@ impl Report {
         let stages = self.stages.iter().filter(|other| other.stage < stage);
         let outcomes = stages.flat_map(|stage| &stage.outcomes);
         outcomes.filter(failed).map(|outcome| outcome.step.clone()).collect()
+    }
+
+    /// What became of a step in this boot, the last time.
+    pub fn last(&self, step: &str) -> Option<&StepResult> {
+        let outcomes = self.stages.iter().rev().flat_map(|stage| stage.outcomes.iter().rev());
+        outcomes.filter(|outcome| outcome.step == step).map(|outcome| &outcome.result).next()
     }
 
     /// One word for all of it.

@@ -120,3 +120,19 @@ fn a_reader_that_goes_away_is_no_fault() {
     let output = Command::new("bash").args(["-c", &line]).output().unwrap();
     assert_eq!(code(&output), 0, "{output:?}");
 }
+
+#[test]
+fn diff_tells_by_its_exit_code_whether_something_is_not_so() {
+    let (_place, root, seed) = machine();
+    let diff = || agent(&["diff", "--json", "--seed", &seed, "--root", &root]);
+    let new = diff();
+    assert_eq!(code(&new), 2, "nothing was done yet");
+    let json: Value = serde_json::from_slice(&new.stdout).unwrap();
+    assert_eq!(json["steps"][0]["state"], "to-do", "{json}");
+    agent(&["run", "--seed", &seed, "--root", &root]);
+    assert_eq!(code(&diff()), 0);
+    std::fs::remove_file(Path::new(&root).join("etc/sudoers.d/90-nixvm-agent")).unwrap();
+    let said = text(&agent(&["diff", "--seed", &seed, "--root", &root]));
+    assert!(said.contains("drifted   give ht the rules for sudo\n"), "{said}");
+    assert_eq!(code(&agent(&["diff", "--root", &root])), 1, "no seed, so nothing to say");
+}

@@ -16,6 +16,7 @@ mod machine;
 use expect_test::expect_file;
 use machine::Case;
 use nixvm_agent::apply::StepResult;
+use nixvm_agent::drift::{self, Drift, State};
 use nixvm_agent::plan::Options;
 use nixvm_agent::report::{Report, show};
 use nixvm_agent::run;
@@ -30,6 +31,8 @@ fn check(name: &str) {
     let Some(case) = case else { return };
     let before = case.tree();
     let plan = plan(&case);
+    drift(&case);
+    assert_eq!(case.tree(), before, "looking changed something");
     let told = run_all(&case);
     let report = report(&case);
     let after = case.changes_since(&before);
@@ -47,7 +50,32 @@ fn check(name: &str) {
                 .any(|allowed| file.starts_with(allowed));
         assert!(is_allowed || !line.contains(CANARY), "a secret was left in {file}");
     }
+    nothing_has_drifted(&case);
     second_run_changes_nothing(&case);
+}
+
+/// How the machine stands to each step, and the exit code of `diff`.
+fn drift(case: &Case) -> (Vec<Drift>, u8) {
+    let system = case.open();
+    let (Some(read), _) = run::read(case.named().as_deref(), &system).unwrap() else {
+        return (Vec::new(), 1);
+    };
+    let (plan, ledger, findings) = run::draft(&read, &system, OPTIONS);
+    let all = drift::compare(&plan, &ledger, &Report::read(&system).unwrap(), &system);
+    let exit = drift::exit(&all, &findings);
+    let text = serde_json::to_string(&all).unwrap() + &drift::show::all(&all, show::Colour::Off);
+    assert!(!text.contains(CANARY), "a secret is in {text}");
+    (all, exit)
+}
+
+/// Right after a run all is as the seed wants it, but for what failed; and looking does nothing.
+fn nothing_has_drifted(case: &Case) {
+    let before = case.tree();
+    for one in drift(case).0 {
+        let is_wrong = matches!(one.state, State::Drifted | State::ToDo | State::Unknown(_));
+        assert!(!is_wrong, "{one:#?}");
+    }
+    assert_eq!(case.tree(), before, "looking changed something");
 }
 
 fn plan(case: &Case) -> String {

@@ -89,7 +89,7 @@ fn in_namespace(name: &str, case: impl FnOnce()) {
 
 fn own_folders() {
     let lines = "set -e; mount -t tmpfs -o mode=755 none /mnt; cp -a /etc /mnt/etc; \
-        mount --bind /mnt/etc /etc; for folder in /run /home /var/lib; do \
+        mount --bind /mnt/etc /etc; for folder in /run /home /var/lib /var/log; do \
         mount -t tmpfs -o mode=755 none $folder; done; mkdir /run/out; chmod 777 /run/out";
     assert!(Command::new("sh").args(["-c", lines]).status().unwrap().success());
 }
@@ -447,5 +447,20 @@ fn containerd_comes_from_the_archive_on_the_medium_once() {
         fs::remove_dir_all("/run/nixvm-agent").unwrap();
         stage("late", &seed);
         assert!(status().contains("unchanged install containerd"), "{}", status());
+    });
+}
+
+#[test]
+fn what_scripts_say_is_in_the_log_that_limas_host_follows() {
+    in_namespace("what_scripts_say_is_in_the_log_that_limas_host_follows", || {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "#!/bin/sh\necho said by the script\necho and by its error >&2\n";
+        let seed = seed(folder.path(), LIMA_ENV, &[("provision.system/00000000", script)]);
+        stage("early", &seed);
+        stage("late", &seed);
+        has_lines(
+            "/var/log/cloud-init-output.log",
+            &["said by the script", "and by its error", "changed   run the system script 00000000"],
+        );
     });
 }

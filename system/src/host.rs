@@ -13,6 +13,7 @@ mod relay;
 mod run;
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
@@ -20,8 +21,8 @@ use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 use crate::tree::Tree;
 use crate::{
     Attrs, Backing, Change, Clock, Command, CommandError, Commands, Disk, DiskError, Disks,
-    FileError, Files, Finished, Fresh, GuestPath, Links, Lock, Mount, MountError, MountSpec,
-    Mounts, Network, NetworkError, Owner, Part, ReadAt, Redirect, Stat, WriteError,
+    FileError, Files, Finished, Fresh, GuestPath, Links, Lock, LogFile, Mount, MountError,
+    MountSpec, Mounts, Network, NetworkError, Owner, Part, ReadAt, Redirect, Stat, WriteError,
 };
 
 /// How long a mount may take. A share answers within milliseconds, under emulation too.
@@ -32,6 +33,7 @@ const MOUNT_LIMIT: Duration = Duration::from_secs(10);
 pub struct Host {
     tree: Tree,
     mount_limit: Duration,
+    log: Option<Arc<LogFile>>,
 }
 
 impl Host {
@@ -43,13 +45,19 @@ impl Host {
     /// The machine, with files and mounts below `root`. Commands still run on the machine; their
     /// working directory is below `root`.
     pub fn below(root: &str) -> io::Result<Self> {
-        Ok(Self { tree: Tree::open(root, None)?, mount_limit: MOUNT_LIMIT })
+        Ok(Self { tree: Tree::open(root, None)?, mount_limit: MOUNT_LIMIT, log: None })
     }
 
     /// The same machine with another patience for what does not answer when it is mounted.
     #[must_use]
     pub fn with_mount_limit(self, mount_limit: Duration) -> Self {
         Self { mount_limit, ..self }
+    }
+
+    /// The same machine; what goes to the journal from programs goes to this log too.
+    #[must_use]
+    pub fn with_log(self, log: Option<Arc<LogFile>>) -> Self {
+        Self { log, ..self }
     }
 }
 
@@ -133,7 +141,7 @@ impl Files for Host {
 
 impl Commands for Host {
     fn run(&mut self, command: &Command) -> Result<Finished, CommandError> {
-        run::run(&self.tree, command)
+        run::run(&self.tree, command, self.log.as_ref())
     }
 
     fn has(&self, program: &str) -> bool {

@@ -10,11 +10,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use rustix::fs::{Gid, OFlags, Uid, fchown, fcntl_setfl};
 
 use super::run::{TAIL, find};
-use crate::Credentials;
+use crate::{Credentials, LogFile, Voice};
 
 /// Where journald takes streams. The protocol (systemd, journald-stream.c): seven lines, which are
 /// the identifier, the unit, the priority, whether lines may carry one themselves, and whether they
@@ -27,13 +28,18 @@ pub(super) struct Relay {
     /// `None` once all writers are gone.
     source: Option<File>,
     sink: File,
+    log: Option<Arc<LogFile>>,
     tail: Vec<u8>,
 }
 
 impl Relay {
     /// The relay, and the end for the program. A user's program is given its end, or it could not
     /// open it again by the name `/dev/stderr`.
-    pub(super) fn open(identifier: &str, user: Option<&Credentials>) -> io::Result<(Self, File)> {
+    pub(super) fn open(
+        identifier: &str,
+        user: Option<&Credentials>,
+        log: Option<&Arc<LogFile>>,
+    ) -> io::Result<(Self, File)> {
         let (reader, writer) = io::pipe()?;
         if let Some(user) = user {
             fchown(&writer, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))?;
@@ -45,7 +51,8 @@ impl Relay {
             Ok(stream) => File::from(OwnedFd::from(stream)),
             Err(_) => File::from(io::stdout().as_fd().try_clone_to_owned()?),
         };
-        let relay = Self { source: Some(source), sink, tail: Vec::new() };
+        let log = log.cloned();
+        let relay = Self { source: Some(source), sink, log, tail: Vec::new() };
         Ok((relay, File::from(OwnedFd::from(writer))))
     }
 
@@ -68,6 +75,10 @@ impl Relay {
         };
         // A journal that refuses must not stop the program.
         let _ = self.sink.write_all(bytes);
+        if let Some(log) = &self.log {
+            // Nor a log that is full.
+            let _ = log.add(bytes, Voice::Program);
+        }
         self.tail.extend(bytes);
         let limit = usize::try_from(TAIL).unwrap_or(usize::MAX);
         self.tail.drain(..self.tail.len().saturating_sub(limit));

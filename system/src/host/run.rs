@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::relay::Relay;
 use crate::tree::Tree;
-use crate::{Command, CommandError, Credentials, Ended, Finished, Output};
+use crate::{Command, CommandError, Credentials, Ended, Finished, LogFile, Output};
 
 /// How much of a program's output is kept.
 pub(super) const TAIL: u64 = 64 * 1024;
@@ -29,7 +30,11 @@ pub(super) fn find(program: &str) -> Option<PathBuf> {
         .find(|path| rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok())
 }
 
-pub(super) fn run(tree: &Tree, command: &Command) -> Result<Finished, CommandError> {
+pub(super) fn run(
+    tree: &Tree,
+    command: &Command,
+    log: Option<&Arc<LogFile>>,
+) -> Result<Finished, CommandError> {
     let path = find(&command.program)
         .ok_or_else(|| CommandError::NotFound { program: command.program.clone() })?;
     let start = |source| CommandError::Start { program: command.program.clone(), source };
@@ -37,7 +42,8 @@ pub(super) fn run(tree: &Tree, command: &Command) -> Result<Finished, CommandErr
         Output::Capture => (Some(anonymous_file().map_err(start)?), None),
         Output::Inherit => (None, None),
         Output::Journal(identifier) => {
-            let (relay, end) = Relay::open(identifier, command.user.as_ref()).map_err(start)?;
+            let (relay, end) =
+                Relay::open(identifier, command.user.as_ref(), log).map_err(start)?;
             (Some(end), Some(relay))
         }
     };

@@ -122,7 +122,7 @@ impl Tree {
     }
 
     /// Opens a folder, making what is missing (root, 0755).
-    pub(super) fn make_folder(&mut self, dir: &GuestPath, links: Links<'_>) -> io::Result<OwnedFd> {
+    pub(crate) fn make_folder(&mut self, dir: &GuestPath, links: Links<'_>) -> io::Result<OwnedFd> {
         match self.open_folder(dir, links) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.name().is_empty() => {
                 let parent = self.make_folder(&dir.parent(), links)?;

@@ -108,6 +108,7 @@ pub fn first(tally: &mut Tally) -> Result<()> {
     tally.check("the_user_logs_in_by_key", || says(&ssh, "id -un", "ada"));
     let took = vm.boot_done(&ssh)?;
     in_time(tally, took, watch.others(vm.pid())?);
+    reports(tally, &ssh);
     account(tally, &ssh, &seed);
     system(tally, &ssh);
     containers(tally, &ssh);
@@ -314,6 +315,39 @@ fn scripts(tally: &mut Tally, ssh: &Ssh) {
         let said = ssh.run("sudo journalctl -b -o cat -t nixvm-provision.system-00000006")?;
         ensure!(said.trim_end() == "said by the script", "{said}");
         Ok(())
+    });
+}
+
+/// What the boot left for people to read, before anything else is done in the guest.
+fn reports(tally: &mut Tally, ssh: &Ssh) {
+    tally.check("nothing_has_drifted_right_after_the_boot", || {
+        ssh.run("sudo nixvm-agent diff || { sudo nixvm-agent diff; exit 1; }").map(drop)
+    });
+    tally.check("the_log_that_limas_host_follows_has_the_scripts_and_its_end", || {
+        let log = "/var/log/cloud-init-output.log";
+        says(ssh, &format!("sudo tail -n 1 {log} | grep -c '^Cloud-init.* finished: done'"), "1")?;
+        says(ssh, &format!("sudo grep -cx 'said by the script' {log}"), "1")
+    });
+    tally.check("the_journal_finds_a_step_by_its_field_and_by_its_unit", || {
+        let query = "sudo journalctl -b -o cat -u nixvm-agent-early.service NIXVM_STEP=account:ada";
+        says(ssh, query, "changed   make the user ada")
+    });
+    tally.check("the_journal_has_each_step_once", || {
+        let query = "sudo journalctl -b -o cat -u 'nixvm-agent-*' | grep -c 'make the user ada'";
+        says(ssh, query, "1")
+    });
+    tally.check("an_archive_for_a_report_is_roots_and_has_no_parameter", || {
+        ssh.run("sudo nixvm-agent collect --output /var/tmp/report.tar")?;
+        says(ssh, "stat -c '%a %U' /var/tmp/report.tar", "600 root")?;
+        says(ssh, "sudo grep -ac 'deep blue' /var/tmp/report.tar || true", "0")?;
+        says(
+            ssh,
+            "sudo tar -xOf /var/tmp/report.tar nixvm-report/journal | grep -c 'make the user'",
+            "1",
+        )
+    });
+    tally.check("a_user_who_asks_for_a_plan_is_told_to_use_sudo", || {
+        says(ssh, "nixvm-agent plan | grep -c 'sudo nixvm-agent plan'", "1")
     });
 }
 

@@ -33,5 +33,5 @@ pub(super) fn load(tree: &Tree, fstype: &str) -> bool {
     let command = Command { limit: LIMIT, ..Command::tool("modprobe", &names) };
     // The refusal of the mount itself says what is the matter; that the driver could not be
     // loaded either adds nothing.
-    matches!(run::run(tree, &command), Ok(finished) if finished.ended == Ended::Exit(0))
+    matches!(run::run(tree, &command, None), Ok(finished) if finished.ended == Ended::Exit(0))
 }

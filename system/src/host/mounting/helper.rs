@@ -34,7 +34,8 @@ pub(super) fn mount(
     let options = if spec.options.is_empty() { "defaults" } else { &spec.options };
     let args = ["-n", "-t", &spec.fstype, "-o", options, "--", &spec.source, target.as_str()];
     let command = Command { limit, ..Command::tool("mount", &args) };
-    let finished = run::run(tree, &command).map_err(|error| failed(io::Error::other(error)))?;
+    let finished =
+        run::run(tree, &command, None).map_err(|error| failed(io::Error::other(error)))?;
     match finished.ended {
         Ended::Exit(0) => Ok(()),
         Ended::TimedOut => Err(MountError::hung(spec, limit)),
