@@ -23,6 +23,16 @@ impl Cidata {
     /// Lets this `limactl` make the medium of a template. `IMAGE` in the template stands for an image
     /// that is never booted, `SHARED` for a folder; `agent` is the guest agent that Lima puts on the medium.
     pub fn new(limactl: &Path, agent: &Path, template: &str) -> Result<Self> {
+        Self::with_disks(limactl, agent, template, &[])
+    }
+
+    /// The same with additional disks of these names, each of 64 MiB.
+    pub fn with_disks(
+        limactl: &Path,
+        agent: &Path,
+        template: &str,
+        disks: &[&str],
+    ) -> Result<Self> {
         let cidata = Self { dir: tempfile::Builder::new().prefix("nixvm-cidata-").tempdir()? };
         let user =
             rustix::process::getuid().is_root().then(|| User::add(Accel::Tcg)).transpose()?;
@@ -32,22 +42,32 @@ impl Cidata {
                 chown(cidata.path(folder), Some(user.uid), Some(user.uid))?;
             }
         }
-        let program = cidata.path("bin/limactl").display().to_string();
-        let tool = user.as_ref().map_or_else(|| Tool::new(&program), |user| user.runs(&program));
-        let output = tool
-            .args(["start", "--tty=false", "--name=t"])
-            .arg(cidata.path("instance.yaml"))
-            .env("HOME", cidata.path("home"))
-            .env("LIMA_HOME", cidata.path("lima"))
-            .env("QEMU_SYSTEM_X86_64", cidata.path("bin/qemu"))
-            .env("QEMU_SYSTEM_AARCH64", cidata.path("bin/qemu"))
-            .dir(&cidata.path("home"))
-            .limit(Duration::from_mins(2))
-            .output()?;
+        for disk in disks {
+            let tool = cidata.limactl(user.as_ref()).args(["disk", "create"]);
+            tool.args([disk, "--size=64MiB"]).run()?;
+        }
+        let tool = cidata.limactl(user.as_ref()).args(["start", "--tty=false", "--name=t"]);
+        let output = tool.arg(cidata.path("instance.yaml")).output()?;
+        // Where a helper of QEMU is missing, virtiofsd for one, it is not even asked to start.
+        let left = cidata.path("lima/t/cidata.iso");
+        if !cidata.iso().is_file() && left.is_file() {
+            fs::copy(&left, cidata.iso()).context("keeping the medium")?;
+        }
         if !cidata.iso().is_file() {
             bail!("limactl made no medium\n{}", tail(&output.stderr, 12));
         }
         Ok(cidata)
+    }
+
+    fn limactl(&self, user: Option<&User>) -> Tool {
+        let program = self.path("bin/limactl").display().to_string();
+        let tool = user.map_or_else(|| Tool::new(&program), |user| user.runs(&program));
+        tool.env("HOME", self.path("home"))
+            .env("LIMA_HOME", self.path("lima"))
+            .env("QEMU_SYSTEM_X86_64", self.path("bin/qemu"))
+            .env("QEMU_SYSTEM_AARCH64", self.path("bin/qemu"))
+            .dir(&self.path("home"))
+            .limit(Duration::from_mins(2))
     }
 
     /// The medium.
