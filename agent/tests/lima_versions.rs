@@ -287,3 +287,34 @@ fn plain_mode_is_users_network_and_provisioning() {
         assert!(!environment.contains("COLOUR"), "{version}");
     }
 }
+
+/// On WSL2 Lima hands over a folder. Network, name, time zone and disk are Windows' own there.
+#[test]
+fn a_folder_of_wsl2_is_users_keys_and_provisioning() {
+    let booted = Booted::with(&fixtures().join("wsl2"), |_| {});
+    let shown = booted.case.neutral(&booted.shown());
+    expect_file!["lima_versions/wsl2.txt"].assert_eq(&shown);
+    let mounted = nixvm_system::Mounts::mounts(&booted.case.open()).unwrap();
+    let cidata = mounted.iter().find(|mount| mount.target.as_str() == "/mnt/lima-cidata").unwrap();
+    assert_eq!(cidata.source, booted.case.named().unwrap());
+}
+
+/// There `lima.env` and the file with keys are enough.
+#[test]
+fn a_folder_of_wsl2_without_user_data_lets_its_user_in() {
+    let seed = tempfile::tempdir().unwrap();
+    let from = fixtures().join("wsl2");
+    for name in ["lima.env", "meta-data", "ssh_authorized_keys"] {
+        fs::copy(from.join(name), seed.path().join(name)).unwrap();
+    }
+    fs::write(seed.path().join("user-data"), "#cloud-config\nusers: 7\n").unwrap();
+    let case = Case::of_seed("wsl2", seed.path());
+    boot(&case);
+    let keys = fs::read_to_string(case.path("home/ht.guest/.ssh/authorized_keys")).unwrap();
+    assert_eq!(
+        keys,
+        format!("{}\n", fs::read_to_string(from.join("ssh_authorized_keys")).unwrap())
+    );
+    let passwd = fs::read_to_string(case.path("etc/passwd")).unwrap();
+    assert!(passwd.contains("\nht:x:501:"), "{passwd}");
+}
