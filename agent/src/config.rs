@@ -15,6 +15,7 @@ pub mod scalars;
 pub mod sniff;
 pub mod types;
 pub mod user_data;
+mod wsl2;
 pub mod yaml;
 
 use serde::Serialize;
@@ -81,5 +82,6 @@ pub fn parse(seed: &Seed) -> Parsed<Config> {
     if let Some(text) = seed.files.get("network-config") {
         config.network = network::parse(text, &mut findings);
     }
+    wsl2::adapt(seed, &mut config, &mut findings);
     Parsed { value: config, findings }
 }

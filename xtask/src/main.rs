@@ -2,6 +2,7 @@
 
 mod assets;
 mod bench;
+mod fixtures;
 mod fuzz;
 mod progress;
 mod setup;
@@ -24,6 +25,8 @@ enum Task {
     Vectors(vectors::Options),
     Assets(assets::Options),
     Fuzz(fuzz::Options),
+    #[command(subcommand)]
+    Fixtures(fixtures::Kind),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Task::Vectors(options) => vectors::run(&options),
         Task::Assets(options) => assets::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Fixtures(kind) => fixtures::run(&kind),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

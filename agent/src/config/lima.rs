@@ -70,6 +70,8 @@ pub struct Lima {
     pub dns_udp_port: u16,
     /// The same for TCP.
     pub dns_tcp_port: u16,
+    /// Whether Lima counts on no cloud-init: on WSL2.
+    pub no_cloud_init: bool,
 }
 
 /// A provision script.
@@ -152,6 +154,7 @@ pub fn parse(seed: &Seed, findings: &mut Vec<Finding>) -> Option<Lima> {
         dns: read(&variables, "SLIRP_DNS", "is no IPv4 address", findings),
         dns_udp_port: read(&variables, "UDP_DNS_LOCAL_PORT", "is no port", findings).unwrap_or(0),
         dns_tcp_port: read(&variables, "TCP_DNS_LOCAL_PORT", "is no port", findings).unwrap_or(0),
+        no_cloud_init: get("NO_CLOUD_INIT") == Some("1"),
         variables,
     })
 }

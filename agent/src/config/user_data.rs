@@ -12,7 +12,7 @@ mod rescue;
 mod settings;
 mod users;
 
-pub use users::{account_path, give_keys};
+pub use users::{account_path, give_keys, plain};
 
 use super::finding::Finding;
 use super::provision::Upgrade;

@@ -45,9 +45,10 @@ pub(super) fn read(system: &dyn System) -> Logins {
     }
 }
 
-/// Whether a FUSE mount may be shown to other users than its own (fuse(8), `user_allow_other`).
+/// Whether a FUSE mount may be shown to other users than its own (fuse(8), `user_allow_other`). FUSE
+/// itself takes blanks before the word; the host of Lima before 2.2 looks for it without.
 pub fn shares_fuse(system: &dyn System) -> bool {
-    let is_on = |line: &str| line.trim() == "user_allow_other";
+    let is_on = |line: &str| line.trim_end() == "user_allow_other";
     ["/etc/fuse.conf", "/etc/fuse3.conf"]
         .iter()
         .filter_map(|name| text(system, name))

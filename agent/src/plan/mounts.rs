@@ -18,8 +18,8 @@ pub const CIDATA: &str = "/mnt/lima-cidata";
 const CIDATA_OPTIONS: &str = "ro,mode=0700,dmode=0700,overriderockperm,exec,uid=0";
 
 pub fn steps(seed: &Seed, config: &Config, draft: &mut Draft<'_>) {
-    if config.lima.is_some() {
-        cidata(seed, draft);
+    if let Some(lima) = &config.lima {
+        cidata(seed, lima.no_cloud_init, draft);
     }
     let mut entries: Vec<_> = config.mounts.iter().collect();
     // What is mounted below another mount goes after it, or nobody would see it.
@@ -30,13 +30,19 @@ pub fn steps(seed: &Seed, config: &Config, draft: &mut Draft<'_>) {
     }
 }
 
-fn cidata(seed: &Seed, draft: &mut Draft<'_>) {
-    let Some(medium) = &seed.medium else { return };
-    let options = if medium.fstype == "iso9660" { CIDATA_OPTIONS } else { "ro,umask=0077,exec" };
+fn cidata(seed: &Seed, is_folder: bool, draft: &mut Draft<'_>) {
+    let (source, fstype, options) = match &seed.medium {
+        Some(medium) if medium.fstype == "iso9660" => {
+            (medium.device.as_str(), medium.fstype, CIDATA_OPTIONS)
+        }
+        Some(medium) => (medium.device.as_str(), medium.fstype, "ro,umask=0077,exec"),
+        None if is_folder && seed.origin != CIDATA => (seed.origin.as_str(), "none", "bind,ro"),
+        None => return,
+    };
     let spec = MountSpec {
-        source: medium.device.to_string(),
+        source: source.to_owned(),
         target: fixed(CIDATA),
-        fstype: medium.fstype.to_owned(),
+        fstype: fstype.to_owned(),
         options: options.to_owned(),
     };
     let action = Action::Mount { spec, owner: None };

@@ -53,6 +53,20 @@ impl Case {
         Some(case)
     }
 
+    /// The machine of the base case with the seed in a folder, which is named.
+    pub fn of_seed(name: &str, seed: &Path) -> Self {
+        let case = Self { name: name.to_owned(), place: memory(), named: true };
+        copy(&cases().join("base/root"), &case.path(""));
+        copy(seed, &case.place.path().join("seed"));
+        remove_marked(&case.path(""));
+        case
+    }
+
+    /// Adds a disk of 64 MiB with nothing on it.
+    pub fn blank_disk(&self, device: &str) {
+        self.medium(device, "disk");
+    }
+
     /// Another machine of the same kind, as new as this one.
     pub fn again(&self) -> Self {
         let place = memory();

@@ -23,9 +23,20 @@ impl Cidata {
     /// Lets this `limactl` make the medium of a template. `IMAGE` in the template stands for an image
     /// that is never booted, `SHARED` for a folder; `agent` is the guest agent that Lima puts on the medium.
     pub fn new(limactl: &Path, agent: &Path, template: &str) -> Result<Self> {
+        Self::with_disks(limactl, agent, template, &[])
+    }
+
+    /// The same with additional disks of these names, each of 64 MiB.
+    pub fn with_disks(
+        limactl: &Path,
+        agent: &Path,
+        template: &str,
+        disks: &[&str],
+    ) -> Result<Self> {
         let cidata = Self { dir: tempfile::Builder::new().prefix("nixvm-cidata-").tempdir()? };
         cidata.install(limactl, agent, template)?;
-        cidata.start(&["--name=t", &cidata.path("instance.yaml").display().to_string()])?;
+        let template = cidata.path("instance.yaml").display().to_string();
+        cidata.start(&["--name=t", &template], disks)?;
         Ok(cidata)
     }
 
@@ -33,11 +44,11 @@ impl Cidata {
     /// takes the seconds of the clock for it.
     pub fn renew(&self) -> Result<()> {
         fs::remove_file(self.iso()).context("removing the last medium")?;
-        self.start(&["t"])
+        self.start(&["t"], &[])
     }
 
     /// limactl starts the machine and learns that it ended at once.
-    fn start(&self, args: &[&str]) -> Result<()> {
+    fn start(&self, args: &[&str], disks: &[&str]) -> Result<()> {
         let user =
             rustix::process::getuid().is_root().then(|| User::add(Accel::Tcg)).transpose()?;
         if let Some(user) = &user {
@@ -45,22 +56,32 @@ impl Cidata {
             let tool = Tool::new("chown").args(["-R", &owner]);
             tool.args(["home", "lima", "out"].map(|folder| self.path(folder))).run()?;
         }
+        for disk in disks {
+            let tool = self.limactl(user.as_ref()).args(["disk", "create"]);
+            tool.args([disk, "--size=64MiB"]).run()?;
+        }
+        let start = self.limactl(user.as_ref()).args(["start", "--tty=false"]);
+        let output = start.args(args).output()?;
+        // Where a helper of QEMU is missing, virtiofsd for one, it is not even asked to start.
+        let left = self.path("lima/t/cidata.iso");
+        if !self.iso().is_file() && left.is_file() {
+            fs::copy(&left, self.iso()).context("keeping the medium")?;
+        }
+        if !self.iso().is_file() {
+            bail!("limactl made no medium\n{}", tail(&output.stderr, 12));
+        }
+        Ok(())
+    }
+
+    fn limactl(&self, user: Option<&User>) -> Tool {
         let program = self.path("bin/limactl").display().to_string();
-        let tool = user.as_ref().map_or_else(|| Tool::new(&program), |user| user.runs(&program));
-        let output = tool
-            .args(["start", "--tty=false"])
-            .args(args)
-            .env("HOME", self.path("home"))
+        let tool = user.map_or_else(|| Tool::new(&program), |user| user.runs(&program));
+        tool.env("HOME", self.path("home"))
             .env("LIMA_HOME", self.path("lima"))
             .env("QEMU_SYSTEM_X86_64", self.path("bin/qemu"))
             .env("QEMU_SYSTEM_AARCH64", self.path("bin/qemu"))
             .dir(&self.path("home"))
             .limit(Duration::from_mins(2))
-            .output()?;
-        if !self.iso().is_file() {
-            bail!("limactl made no medium\n{}", tail(&output.stderr, 12));
-        }
-        Ok(())
     }
 
     /// The medium.

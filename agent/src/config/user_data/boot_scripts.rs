@@ -1,7 +1,7 @@
 //! `bootcmd` of a Lima seed: Lima's own entry, which renames interfaces, and scripts of mode `boot`.
 //!
 //! Lima puts a head before each script of a template, which reads the parameters from a here-document.
-//! Its own entry, there since Lima 2.2, is the first one, has no such head and looks into
+//! Its own entry, there since Lima 2.1.3, is the first one, has no such head and looks into
 //! `/sys/class/net`. What it does the network configuration does.
 
 use nixvm_system::Secret;
@@ -86,7 +86,7 @@ mod tests {
         );
         check(&format!("bootcmd:\n{own}"), &[], &[]);
         check(&format!("bootcmd:\n{own}{head}{mine}"), &[("00000001", text)], &[]);
-        // Lima before 2.2 has no entry of its own.
+        // Lima before 2.1.3 has no entry of its own.
         check(&format!("bootcmd:\n{head}{mine}"), &[("00000000", text)], &[]);
         check(
             "bootcmd:\n- echo\n- ls /sys/class/net\n",
