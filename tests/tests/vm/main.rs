@@ -7,8 +7,9 @@ mod bad_seed;
 mod boots;
 mod compare;
 mod lima_host;
-mod resolver;
 mod owner_policy;
+mod power_cuts;
+mod resolver;
 mod service;
 mod shares;
 mod stock_lima;
@@ -29,7 +30,10 @@ fn main() -> ExitCode {
         ("bad_scripts_and_a_taken_uid", bad_seed::scripts_and_uid),
         ("no_medium", bad_seed::no_medium),
         ("real_lima_host", lima_host::start_stop_start),
+        ("lima_reverse_sshfs", lima_host::reverse_sshfs),
+        ("lima_plain", lima_host::plain),
         ("stock_lima", stock_lima::drop_in),
         ("compare", compare::with_cloud_init),
+        ("power_cuts", power_cuts::cuts),
     ])
 }
