@@ -8,6 +8,7 @@ mod pam;
 pub mod platform;
 pub mod provision;
 pub mod rootless;
+pub mod wheel;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -81,6 +82,8 @@ pub struct Facts {
     pub selinux: bool,
     /// What a login reads.
     pub logins: Logins,
+    /// Whether members of the group `wheel` may do everything by sudo.
+    pub wheel: Option<wheel::Wheel>,
 }
 
 impl Facts {
@@ -142,6 +145,7 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
         fstab: fstab::read(system),
         selinux: selinux(system),
         logins: logins::read(system),
+        wheel: wheel::read(system),
     };
     (facts, findings)
 }
