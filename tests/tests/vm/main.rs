@@ -7,6 +7,7 @@ mod bad_seed;
 mod boots;
 mod compare;
 mod lima_host;
+mod nixos_shaped;
 mod owner_policy;
 mod power_cuts;
 mod resolver;
@@ -35,5 +36,6 @@ fn main() -> ExitCode {
         ("stock_lima", stock_lima::drop_in),
         ("compare", compare::with_cloud_init),
         ("power_cuts", power_cuts::cuts),
+        ("nixos_shaped", nixos_shaped::boot),
     ])
 }

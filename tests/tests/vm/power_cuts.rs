@@ -7,6 +7,7 @@
 //! `NIXVM_CUTS` is how many there are (4, so that the suite stays short), `NIXVM_CUTS_SEED` repeats
 //! the moments of an earlier run.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -34,10 +35,9 @@ const LAST: f64 = 35.0;
 const PARTITION: u64 = 1 << 20;
 
 pub fn cuts(tally: &mut Tally) -> Result<()> {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let count = number("NIXVM_CUTS").unwrap_or(4);
+    let count = u32::try_from(setting("NIXVM_CUTS")?.unwrap_or(4))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let seed = number("NIXVM_CUTS_SEED").unwrap_or(now);
+    let seed = setting("NIXVM_CUTS_SEED")?.unwrap_or(now);
     tally.note(&format!("{count} cuts; the same again: NIXVM_CUTS_SEED={seed}"));
     let image = layer::image(Arch::host()?)?;
     for (index, moment) in moments(seed, count).into_iter().enumerate() {
@@ -52,22 +52,27 @@ pub fn cuts(tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// One moment in each of as many equal parts of the boot, so that few cuts see all of it too.
-fn moments(seed: u64, count: u64) -> Vec<Duration> {
-    let mut state = seed;
-    let part = (LAST - FIRST) / count as f64;
-    let at =
-        |index: u64, chance: f64| Duration::from_secs_f64(FIRST + part * (index as f64 + chance));
-    (0..count).map(|index| at(index, chance(&mut state))).collect()
+fn setting(name: &str) -> Result<Option<u64>> {
+    let text = std::env::var_os(name);
+    let number = |text: OsString| text.to_string_lossy().parse();
+    text.map(number).transpose().with_context(|| format!("{name} is no number"))
 }
 
-/// The next number from 0 to 1 (SplitMix64, whose constants these are).
+/// One moment in each of as many equal parts of the boot, so that few cuts see all of it too.
+fn moments(seed: u64, count: u32) -> Vec<Duration> {
+    let (mut state, part) = (seed, (LAST - FIRST) / f64::from(count));
+    let mut moment = |index| FIRST + part * (f64::from(index) + chance(&mut state));
+    (0..count).map(|index| Duration::from_secs_f64(moment(index))).collect()
+}
+
+/// The next number from 0 to 1 (`SplitMix64`, whose constants these are).
 fn chance(state: &mut u64) -> f64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut bits = *state;
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    let high = u32::try_from((bits ^ (bits >> 31)) >> 32).unwrap_or_default();
+    f64::from(high) / f64::from(u32::MAX)
 }
 
 fn cut(image: &Image, name: &str, moment: Duration, before: &mut String) -> Result<()> {

@@ -2,7 +2,7 @@
 //! folder in the place of `SHARED`.
 
 /// Everything at once. `PORT` is the host's end of a port that is always forwarded.
-pub const ALL: &str = r##"mountType: 9p
+pub const ALL: &str = r#"mountType: 9p
 mounts:
 - {location: SHARED/written, mountPoint: /mnt/host, writable: true}
 - {location: SHARED/fixed, mountPoint: /mnt/fixed}
@@ -39,7 +39,7 @@ provision:
   script: |
     #!/usr/bin/env bash
     echo "$PARAM_color" >>~/user-runs
-"##;
+"#;
 
 /// Shares that the host mounts through SSH.
 pub const SSHFS: &str = r#"mountType: reverse-sshfs
