@@ -9,6 +9,7 @@ pub mod platform;
 pub mod provision;
 pub mod rootless;
 pub mod udev;
+pub mod wheel;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -82,6 +83,8 @@ pub struct Facts {
     pub selinux: bool,
     /// What a login reads.
     pub logins: Logins,
+    /// Whether members of the group `wheel` may do everything by sudo.
+    pub wheel: Option<wheel::Wheel>,
 }
 
 impl Facts {
@@ -143,6 +146,7 @@ pub fn read(system: &dyn System) -> (Facts, Vec<Finding>) {
         fstab: fstab::read(system),
         selinux: selinux(system),
         logins: logins::read(system),
+        wheel: wheel::read(system),
     };
     (facts, findings)
 }

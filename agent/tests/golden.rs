@@ -227,6 +227,8 @@ cases! {
     reverse_sshfs_with_fuse3_only,
     shares_of_another_owner,
     shares_that_cannot_change_owner,
+    nixos_sudo_by_wheel,
+    nixos_sudo_that_asks,
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use nixvm_system::GuestPath;
 
-use super::{Draft, fixed, step};
+use super::{Draft, fixed, settings, step};
 use crate::config::types::User;
 use crate::config::{Config, Finding};
-use crate::step::{Action, Stage, Step};
+use crate::facts::wheel::Wheel;
+use crate::step::{Action, Membership, Stage, Step};
 
 /// Shells that are there on any system, best first, where the wanted one is not.
 const FALLBACK_SHELLS: &[&str] = &["/bin/bash", "/run/current-system/sw/bin/bash", "/bin/sh"];
@@ -118,9 +119,30 @@ fn sudo(config: &Config, draft: &mut Draft<'_>) {
     match draft.facts.sudo_reads_folder {
         Some(true) => draft.add(step),
         Some(false) if draft.facts.owned_by_nixos.contains("/etc/sudoers") => {
-            draft.skip(step, "owned by NixOS: set security.sudo");
+            wheel(config, step, draft);
         }
         Some(false) => draft.skip(step, "/etc/sudoers does not read /etc/sudoers.d"),
         None => draft.skip(step, "sudo is not installed"),
+    }
+}
+
+/// `NixOS` lets the group `wheel` use sudo: whoever is to have just those rights becomes a member.
+fn wheel(config: &Config, step: Step, draft: &mut Draft<'_>) {
+    let has_rules = |user: &&User| !user.sudo.is_empty();
+    let users: Vec<&User> = config.users.iter().filter(has_rules).collect();
+    let is_all = |rule: &String| rule.starts_with("ALL=(ALL") && rule.ends_with("ALL");
+    let asks = |rule: &String| !rule.contains("NOPASSWD");
+    let mut rules = users.iter().flat_map(|user| &user.sudo);
+    let has_group = draft.facts.accounts.as_ref().is_some_and(|it| it.has_group("wheel"));
+    let wanted = match (draft.facts.wheel, has_group) {
+        (Some(wheel), true) if rules.clone().all(is_all) => wheel,
+        _ => return draft.skip(step, "owned by NixOS: set security.sudo"),
+    };
+    if rules.any(|rule| asks(rule) != (wanted == Wheel::AsksPassword)) {
+        return draft.skip(step, "owned by NixOS: set security.sudo.wheelNeedsPassword");
+    }
+    for user in users {
+        let membership = Membership { group: "wheel", is_made: false };
+        settings::join(&user.name, vec![membership], draft);
     }
 }

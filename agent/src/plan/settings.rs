@@ -7,6 +7,8 @@ mod rootless;
 mod trust;
 mod user;
 
+pub use user::groups as join;
+
 use super::{Draft, fixed, step};
 use crate::config::types::UserName;
 use crate::config::{Config, Finding};

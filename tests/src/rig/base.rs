@@ -29,7 +29,8 @@ const DISK_MIB: u64 = 1536;
 const SUITE: &str = "bookworm";
 
 /// What is installed beyond the essential packages. `socat` gives listeners, `procps` shows
-/// processes, `fdisk` is there for whoever debugs a disk.
+/// processes, `fdisk` is there for whoever debugs a disk; `rsync` and `sshfs` are what Lima's host
+/// uses of a guest.
 const PACKAGES: &[&str] = &[
     "systemd",
     "systemd-sysv",
@@ -48,11 +49,14 @@ const PACKAGES: &[&str] = &[
     "procps",
     "socat",
     "tzdata",
+    "rsync",
+    "sshfs",
+    "xfsprogs",
 ];
 
-/// What is installed beyond that where cloud-init does the work. `iptables` and `rsync` are what Lima
-/// would download while it boots; the rest is in every image of Debian for clouds.
-const CLOUD_INIT: &[&str] = &["apt", "cloud-init", "iptables", "rsync"];
+/// What is installed beyond that where cloud-init does the work. `iptables` is what Lima would
+/// download while it boots; the rest is in every image of Debian for clouds.
+const CLOUD_INIT: &[&str] = &["apt", "cloud-init", "iptables"];
 
 /// What is never unpacked, to keep the image small and the boot short: documentation, and modules
 /// for hardware that QEMU does not have or that only slow an emulated boot down (KVM in the guest).

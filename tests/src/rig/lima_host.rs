@@ -5,6 +5,8 @@
 //! `/dev/kvm` exists, asks QEMU for its features with `-cpu help` and the like before, copies image,
 //! kernel and initrd into the instance, and keeps sockets whose paths must stay below 104 bytes.
 
+mod user;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
+pub(super) use user::User;
 
 use super::accel::{Accel, detect};
 use super::arch::Arch;
@@ -22,7 +25,13 @@ use super::tool::{Output, Tool, tail};
 use super::{peers, wait, workspace};
 
 /// The instance's name.
-const INSTANCE: &str = "t";
+pub const INSTANCE: &str = "t";
+
+/// The template where nothing special is asked for.
+const BODY: &str = "mountType: 9p
+mounts:
+- {location: SHARED, mountPoint: /mnt/host, writable: true}
+";
 
 /// How long `limactl start` may take: its own limit is ten minutes.
 const START: Duration = Duration::from_mins(9);
@@ -37,8 +46,19 @@ pub struct LimaHost {
 }
 
 impl LimaHost {
-    /// Sets everything up: nothing runs yet.
+    /// Sets everything up with the template of [`BODY`]: nothing runs yet.
     pub fn new(name: &str, image: &Image, programs: &Programs) -> Result<Self> {
+        Self::with_template(name, image, programs, BODY)
+    }
+
+    /// The same with another template, without what it says of image and machine. `SHARED` in it
+    /// stands for the shared folder.
+    pub fn with_template(
+        name: &str,
+        image: &Image,
+        programs: &Programs,
+        body: &str,
+    ) -> Result<Self> {
         let arch = Arch::host()?;
         let peers = peers::folder()?;
         let accel = detect(arch, &image.kernel())?;
@@ -49,16 +69,22 @@ impl LimaHost {
         let user = if rustix::process::getuid().is_root() { Some(User::add(accel)?) } else { None };
         let host = Self { arch, dir, user, logs };
         host.install(&peers, image, programs, accel)?;
+        fs::write(host.path("instance.yaml"), host.template(body))?;
         Ok(host)
     }
 
-    /// A folder of the host, which the guest mounts writable on `/mnt/host`.
+    /// A folder of the host, which everybody may write to: the guest's user may have any id.
     pub fn shared(&self) -> PathBuf {
         self.path("shared")
     }
 
     /// `limactl start`, until it says READY.
     pub fn start(&self) -> Result<()> {
+        self.start_with(&[])
+    }
+
+    /// The same with variables in the environment of the host.
+    pub fn start_with(&self, env: &[(&str, &str)]) -> Result<()> {
         let template = self.path("instance.yaml");
         let what = if self.path("lima").join(INSTANCE).exists() {
             INSTANCE.to_owned()
@@ -71,7 +97,9 @@ impl LimaHost {
             args.push(&name);
         }
         args.push(&what);
-        let output = self.limactl(&args).limit(START).output();
+        let tool =
+            env.iter().fold(self.limactl(&args), |tool, (name, value)| tool.env(name, *value));
+        let output = tool.limit(START).output();
         self.keep_logs();
         let output = output.with_context(|| self.last_words())?;
         if !output.stderr.contains("READY.") {
@@ -102,7 +130,8 @@ impl LimaHost {
         fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
     }
 
-    fn limactl(&self, args: &[&str]) -> Tool {
+    /// Any other call of limactl, for the instance [`INSTANCE`].
+    pub fn limactl(&self, args: &[&str]) -> Tool {
         let limactl = self.path("bin/limactl").display().to_string();
         let tool = match &self.user {
             None => Tool::new(limactl),
@@ -139,10 +168,10 @@ impl LimaHost {
             let copy = Tool::new("cp").args(["--sparse=always", "--reflink=auto"]);
             copy.arg(from).arg(self.path(to)).run()?;
         }
-        fs::write(self.path("instance.yaml"), self.template())?;
         fs::write(self.path("bin/qemu"), wrapper(self.arch, accel))?;
         fs::set_permissions(self.path("bin/qemu"), fs::Permissions::from_mode(0o755))?;
         fs::set_permissions(self.dir.path(), fs::Permissions::from_mode(0o755))?;
+        fs::set_permissions(self.shared(), fs::Permissions::from_mode(0o777))?;
         if let Some(user) = &self.user {
             for folder in ["home", "lima", "shared"] {
                 chown(self.path(folder), Some(user.uid), Some(user.uid))?;
@@ -151,10 +180,10 @@ impl LimaHost {
         Ok(())
     }
 
-    fn template(&self) -> String {
+    fn template(&self, body: &str) -> String {
         let (arch, dir) = (self.arch.name(), self.dir.path().display());
         let cmdline = Base::cmdline(self.arch);
-        format!(
+        let head = format!(
             r#"vmType: qemu
 arch: {arch}
 cpus: 2
@@ -166,23 +195,11 @@ images:
   kernel: {{location: {dir}/vmlinuz, cmdline: "{cmdline}"}}
   initrd: {{location: {dir}/initrd}}
 firmware: {{legacyBIOS: true}}
-mountType: 9p
-mounts:
-- {{location: {dir}/shared, mountPoint: /mnt/host, writable: true}}
 containerd: {{system: false, user: false}}
 ssh: {{loadDotSSHPubKeys: false}}
-param: {{color: blue}}
-provision:
-- mode: system
-  script: |
-    #!/bin/sh
-    echo "$LIMA_CIDATA_USER $PARAM_color" >>/var/tmp/system-runs
-- mode: user
-  script: |
-    #!/bin/sh
-    echo "$PARAM_color" >>~/user-runs
 "#
-        )
+        );
+        head + &body.replace("SHARED", &self.shared().display().to_string())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -240,70 +257,4 @@ done
 exec {qemu} "${{arguments[@]}}"
 "#
     )
-}
-
-/// A user that lives as long as the test.
-pub(super) struct User {
-    name: String,
-    pub(super) uid: u32,
-}
-
-impl User {
-    /// A tool that this user runs.
-    pub(super) fn runs(&self, program: &str) -> Tool {
-        let (name, switch) = (self.name.as_str(), "setpriv");
-        Tool::new(switch).args(["--reuid", name, "--regid", name, "--init-groups", program])
-    }
-
-    pub(super) fn add(accel: Accel) -> Result<Self> {
-        let name = format!("nixvm{}", std::process::id());
-        let mut add = Tool::new("useradd").args(["--no-create-home", "--user-group"]);
-        add = add.args(["--shell", "/bin/bash", "--home-dir", "/nonexistent"]);
-        if accel == Accel::Kvm {
-            add = add.args(["--groups", "kvm"]);
-        }
-        add.arg(&name).run().context("making a user for limactl")?;
-        let uid = Tool::new("id").args(["-u", &name]).run()?;
-        let uid = uid.trim().parse().with_context(|| format!("the uid of {name}: {uid}"))?;
-        Ok(Self { name, uid })
-    }
-
-    /// Processes of this user, which are all the test's: the user was made for it.
-    fn processes(&self) -> Vec<i32> {
-        let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| owner_of_living(*pid) == Some(self.uid)).collect()
-    }
-
-    fn end_processes(&self) -> Result<()> {
-        wait::until("the end of the Lima user's processes", Duration::from_secs(10), || {
-            let pids = self.processes();
-            for pid in pids.iter().filter_map(|pid| rustix::process::Pid::from_raw(*pid)) {
-                rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok(); // may be gone
-            }
-            Ok(pids.is_empty().then_some(()))
-        })
-    }
-}
-
-impl Drop for User {
-    fn drop(&mut self) {
-        let removed = wait::in_peace(|| {
-            self.end_processes()?;
-            Tool::new("userdel").args(["--force", &self.name]).run()
-        });
-        if let Err(error) = removed {
-            eprintln!("removing the user {}: {error:#}", self.name);
-        }
-    }
-}
-
-/// Whose process this is; none if it has ended and nobody has asked for its status yet.
-fn owner_of_living(pid: i32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
-    if field("State:")?.trim().starts_with('Z') {
-        return None;
-    }
-    field("Uid:")?.split_whitespace().next()?.parse().ok()
 }

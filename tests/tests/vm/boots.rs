@@ -57,7 +57,7 @@ fn seed(machine: &Machine) -> Result<Seed> {
 }
 
 /// Provisioning of the other modes.
-fn provisioned() -> Vec<(String, String)> {
+pub fn provisioned() -> Vec<(String, String)> {
     [
         ("provision.dependency/00000003", "touch /var/tmp/dependency"),
         ("provision.data/00000004", "given\n"),
@@ -67,7 +67,7 @@ fn provisioned() -> Vec<(String, String)> {
     .to_vec()
 }
 
-const PROVISIONED: [(&str, &str); 8] = [
+pub const PROVISIONED: [(&str, &str); 8] = [
     ("DATAFILE_00000004_OVERWRITE", "true"),
     ("DATAFILE_00000004_OWNER", "ada:ada"),
     ("DATAFILE_00000004_PATH", "/home/ada.guest/.config/app/given"),

@@ -8,6 +8,9 @@ mod boots;
 mod compare;
 mod lima_host;
 mod owner_policy;
+mod nixos_shaped;
+mod owner_policy;
+mod power_cuts;
 mod resolver;
 mod service;
 mod shares;
@@ -29,7 +32,11 @@ fn main() -> ExitCode {
         ("bad_scripts_and_a_taken_uid", bad_seed::scripts_and_uid),
         ("no_medium", bad_seed::no_medium),
         ("real_lima_host", lima_host::start_stop_start),
+        ("lima_reverse_sshfs", lima_host::reverse_sshfs),
+        ("lima_plain", lima_host::plain),
         ("stock_lima", stock_lima::drop_in),
         ("compare", compare::with_cloud_init),
+        ("power_cuts", power_cuts::cuts),
+        ("nixos_shaped", nixos_shaped::boot),
     ])
 }

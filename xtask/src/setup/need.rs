@@ -59,6 +59,7 @@ pub fn for_tests() -> Vec<Need> {
         need("iptables-nft", "iptables", "rules that translate ports"),
         need("useradd", "passwd", "a user for limactl, which refuses root"),
         need("sshd", "openssh-server", "sessions with real PAM"),
+        need("rsync", "rsync", "copying by limactl"),
     ]
 }
 

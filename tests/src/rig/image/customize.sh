@@ -18,14 +18,28 @@ ExecStart=
 ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud 115200 %I dumb
 UNIT
 
-# No guest has the host keys of another: the first start of sshd makes one.
+# No guest has the host keys of another: the first start of sshd makes one, whole or not at all, since
+# tests cut the power.
+cat >"$root/usr/local/sbin/make-host-key" <<'SCRIPT'
+#!/bin/sh
+set -eu
+key=/etc/ssh/ssh_host_ed25519_key
+test ! -e $key || exit 0
+rm -f $key.new $key.new.pub
+ssh-keygen -q -t ed25519 -N "" -f $key.new
+sync $key.new $key.new.pub
+mv $key.new.pub $key.pub
+mv $key.new $key
+sync /etc/ssh
+SCRIPT
+chmod 755 "$root/usr/local/sbin/make-host-key"
 rm -f "$root"/etc/ssh/ssh_host_*
 echo 'HostKey /etc/ssh/ssh_host_ed25519_key' >"$root/etc/ssh/sshd_config.d/10-host-key.conf"
 mkdir -p "$root/etc/systemd/system/ssh.service.d"
 cat >"$root/etc/systemd/system/ssh.service.d/host-key.conf" <<'UNIT'
 [Service]
 ExecStartPre=
-ExecStartPre=/bin/sh -c 'test -s /etc/ssh/ssh_host_ed25519_key || ssh-keygen -q -t ed25519 -N "" -f /etc/ssh/ssh_host_ed25519_key'
+ExecStartPre=/usr/local/sbin/make-host-key
 ExecStartPre=/usr/sbin/sshd -t
 UNIT
 
