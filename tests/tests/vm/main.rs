@@ -7,7 +7,6 @@ mod bad_seed;
 mod boots;
 mod compare;
 mod lima_host;
-mod owner_policy;
 mod nixos_shaped;
 mod owner_policy;
 mod power_cuts;

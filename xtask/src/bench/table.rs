@@ -49,7 +49,7 @@ pub fn sizes(agents: &Agents) -> Result<[Line; 2]> {
     let go = size(agents.program(Side::Go))?;
     let line = |title, most, ours| {
         let row = Row { title, key: "size_mb", aim: Aim::AtMost(most) };
-        Line { row, go: Some(go), ours, ceiling: None }
+        Line::new(row, Some(go), ours)
     };
     let ours = size(agents.program(Side::Ours))?;
     let bare = agents.bare.as_deref().map(size).transpose()?;
