@@ -76,7 +76,7 @@ impl Booted {
             let (stage, title) = (planned.step.stage.name(), &planned.step.title);
             match &planned.verdict {
                 Verdict::Skip(reason) => {
-                    text.push_str(&format!("{stage}: not {title}: {reason}\n"))
+                    text.push_str(&format!("{stage}: not {title}: {reason}\n"));
                 }
                 _ => text.push_str(&format!("{stage}: {title}\n")),
             }
@@ -198,7 +198,7 @@ fn a_version_differs_from_the_next_only_in_names() {
             text = text.replace(&mount.source, &format!("TAG{index}"));
         }
         let home = booted.config.users[0].home.clone().unwrap().to_string();
-        let other = if home.ends_with(".linux") { "/home/ht.guest" } else { "/home/ht.linux" };
+        let other = if home == "/home/ht.linux" { "/home/ht.guest" } else { "/home/ht.linux" };
         text = text.replace(&home, "HOME").replace(other, "OTHER");
         // The order of scripts of mode `boot`, after Lima's own entry or without.
         text = text.replace("boot script 00000001", "boot script 00000000");

@@ -11,6 +11,7 @@ mod nixos_shaped;
 mod owner_policy;
 mod power_cuts;
 mod resolver;
+mod owner_policy;
 mod service;
 mod shares;
 mod stock_lima;
