@@ -6,6 +6,9 @@
 #![allow(clippy::needless_raw_string_hashes, reason = "UPDATE_EXPECT writes them")]
 #![allow(clippy::unwrap_used, reason = "a test tells by a panic what went wrong")]
 
+#[path = "../../system/tests/support/namespace.rs"]
+mod namespace;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,6 +18,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use expect_test::expect;
+use namespace::in_namespace;
 use nixvm_system::Journal;
 use tempfile::TempDir;
 
@@ -123,27 +127,6 @@ fn the_log_of_a_real_cloud_init_is_left_alone() {
     assert_eq!(machine.log(), "its own\n");
 }
 
-/// Runs a case in a mount namespace of its own, with an empty `/run`.
-fn in_namespace(name: &str, case: impl FnOnce()) {
-    if std::env::var_os("NIXVM_IN_NAMESPACE").is_some() {
-        let mount = ["-t", "tmpfs", "-o", "mode=755", "none", "/run"];
-        assert!(Command::new("mount").args(mount).status().unwrap().success());
-        return case();
-    }
-    if !rustix::process::geteuid().is_root() {
-        println!("SKIP {name}: a journal of its own needs root");
-        return;
-    }
-    let status = Command::new("unshare")
-        .args(["--mount", "--propagation", "private"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env("NIXVM_IN_NAMESPACE", "1")
-        .status()
-        .unwrap();
-    assert!(status.success());
-}
-
 /// Takes a record apart.
 fn fields(mut record: &[u8]) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
@@ -167,6 +150,8 @@ fn fields(mut record: &[u8]) -> BTreeMap<String, String> {
 #[test]
 fn the_journal_gets_records_with_fields_and_the_console_a_summary() {
     in_namespace("the_journal_gets_records_with_fields_and_the_console_a_summary", || {
+        let mount = ["-t", "tmpfs", "-o", "mode=755", "none", "/run"];
+        assert!(Command::new("mount").args(mount).status().unwrap().success());
         fs::create_dir_all(Path::new(Journal::SOCKET).parent().unwrap()).unwrap();
         let journal = UnixDatagram::bind(Journal::SOCKET).unwrap();
         journal.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

@@ -1,6 +1,7 @@
 //! The double that does nothing foretells what a machine does: the same calls, by chance, on it and
 //! on a machine, give the same answers, and what is read afterwards is the same too.
 
+#![allow(clippy::indexing_slicing, reason = "places are named by numbers below their count")]
 #![allow(clippy::unwrap_used, reason = "a test tells by a panic what went wrong")]
 
 use std::fs::Permissions;
