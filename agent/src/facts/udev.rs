@@ -64,6 +64,10 @@ fn waits(sockets: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the test is the other program that changes the folder"
+)]
 mod tests {
     use super::*;
 

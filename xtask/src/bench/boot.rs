@@ -51,7 +51,7 @@ pub struct Options {
     /// Also write the figures into this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only boots with nixvm, for the profile of each boot in .nixvm/logs/bench_boot_nixvm
+    /// Only boots with nixvm, for the profile that each boot leaves with the logs
     #[arg(long)]
     profile: bool,
     /// Rounds, of which the median counts [default: 5, with --quick 1]
