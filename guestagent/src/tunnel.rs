@@ -155,10 +155,15 @@ impl Tunnel {
         Ok(())
     }
 
-    /// The begin of the answer confirms the connection. A host that has sent
-    /// something does not wait for that, so it can come with the program's.
+    /// Both sides hear at once of a connection that the host has opened to
+    /// listen. If it has sent something, it does not wait for the begin of the
+    /// answer, which can go out with the program's first bytes.
     fn confirm(&mut self, wire: &mut Wire<'_>) {
-        if self.confirm.is_some() && !self.asked {
+        if let State::Open(socket) = &self.state
+            && self.confirm.is_some()
+            && !self.asked
+        {
+            socket.acknowledge();
             self.confirm = None;
             wire.answer();
         }

@@ -70,6 +70,15 @@ impl Socket {
         self.fd.poll_write(context, |fd| send(fd, places))
     }
 
+    /// Tells the program's side now that the connection is there. Else it would
+    /// learn it with the first bytes, or some 40 ms later.
+    pub fn acknowledge(&self) {
+        // A Unix socket refuses this, and has told already.
+        if let Err(error) = sockopt::set_tcp_quickack(&self.fd, true) {
+            tracing::trace!(%error, "acknowledgement");
+        }
+    }
+
     /// The program sees the end of its input.
     pub fn finish(&self) {
         // A peer that has gone already has seen more than that.

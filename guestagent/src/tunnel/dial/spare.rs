@@ -67,9 +67,12 @@ impl Spares {
     }
 }
 
+/// The acknowledgement that ends the handshake is left to the first bytes:
+/// [`crate::tunnel::socket::Socket::acknowledge`] sends it if there are none.
 fn tcp(family: AddressFamily) -> io::Result<OwnedFd> {
     let fd = socket(family, SocketType::STREAM)?;
     sockopt::set_tcp_nodelay(&fd, true)?;
+    sockopt::set_tcp_quickack(&fd, false)?;
     Ok(fd)
 }
 
