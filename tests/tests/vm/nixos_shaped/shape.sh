@@ -21,11 +21,14 @@ write() {
 first() {
     mkdir -p "$etc" "$store-nixvm/bin" "$store-system/sw/bin" /nix/shape/bin /nix/shape/empty
     ln -s "$etc" /etc/static
-    for file in hosts hostname profile bashrc fuse.conf sudoers ssh/sshd_config pam.d/sshd; do
+    for file in os-release hosts hostname profile bashrc fuse.conf sudoers ssh/sshd_config pam.d/sshd; do
         declare_file $file
     done
     : >/etc/NIXOS
-    rm -rf /etc/localtime /etc/timezone /etc/profile.d /etc/skel /etc/sudoers.d /etc/environment
+    cd /etc
+    rm -rf debian_version localtime timezone profile.d skel sudoers.d ssh/sshd_config.d environment
+    cd /
+    echo ID=nixos | write os-release
     ln -s /etc/static/zoneinfo /etc/zoneinfo
     mkdir "$etc/zoneinfo"
     cp -r /usr/share/zoneinfo/Asia "$etc/zoneinfo/"
