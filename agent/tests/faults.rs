@@ -173,10 +173,7 @@ fn power_goes_at_each_call(name: &str, wrong: &mut Vec<String>) {
 }
 
 /// Cases that together have steps of every kind; every case if `FAULTS=all`, which takes long.
-const SAMPLE: &[&str] = &[
-    "lima_first_boot",
-    "medium_with_fat",
-];
+const SAMPLE: &[&str] = &["lima_first_boot", "medium_with_fat"];
 
 fn cases() -> Vec<String> {
     let entries = std::fs::read_dir(machine::cases()).unwrap();
