@@ -9,7 +9,6 @@ mod compare;
 mod lima_host;
 mod nixos_shaped;
 mod owner_policy;
-mod owner_policy;
 mod power_cuts;
 mod resolver;
 mod service;
