@@ -34,5 +34,6 @@ getent hosts host.lima.internal | tell names
 lsmod | awk 'NR > 1 { print $1 }' | sort | tell modules
 readlink /etc/localtime | tell time
 hostname | tell time
+cat /var/lib/system "$(getent passwd "$user" | cut -d: -f6)/user" 2>/dev/null | tell scripts
 su - "$user" -c env 2>/dev/null | grep -Ev '^(_|SHLVL|XDG_SESSION_ID|DBUS)' | sort | tell login
 ls /sys/class/net | tell routes
