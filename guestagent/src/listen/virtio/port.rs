@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::task::{Context, Poll, ready};
@@ -52,11 +52,6 @@ impl Port {
     /// Sends as much as there is room for.
     pub fn write(&self, bytes: &[u8]) -> rustix::io::Result<usize> {
         rustix::io::retry_on_intr(|| rustix::io::write(&self.device, bytes))
-    }
-
-    /// The same from several buffers.
-    pub fn write_vectored(&self, slices: &[IoSlice<'_>]) -> rustix::io::Result<usize> {
-        rustix::io::retry_on_intr(|| rustix::io::writev(&self.device, slices))
     }
 
     /// Whether nobody is at the other end.

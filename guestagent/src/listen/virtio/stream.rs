@@ -5,7 +5,7 @@ use super::frames::Frames;
 use super::port::Port;
 use super::resync::PREFACE;
 use rustix::io::Errno;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -148,18 +148,6 @@ impl AsyncWrite for VirtioStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.poll_send(context, |port| port.write(bytes))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_send(context, |port| port.write_vectored(slices))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
     }
 
     /// Nothing is kept back.

@@ -90,7 +90,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
     /// Looks at the lingers that may go on. Their hosts wait for nothing any
     /// more, so they come after what others wait for.
     pub(super) fn depart(&mut self) {
-        for stream in std::mem::take(&mut self.departing) {
+        while let Some(stream) = self.departing.pop() {
             self.leaving(stream);
         }
         self.agent.policy.prepare();
