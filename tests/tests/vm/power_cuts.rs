@@ -4,7 +4,7 @@
 //! What the guest has not yet told its disk to keep is lost, as on real power: QEMU is killed, so
 //! only what it was given is in the image. Each cut has a machine of its own, with fresh disks.
 //!
-//! `NIXVM_CUTS` is how many there are (4, so that the suite stays short), `NIXVM_CUTS_SEED` repeats
+//! `NIXVM_CUTS` is how many there are (2, so that the suite stays short), `NIXVM_CUTS_SEED` repeats
 //! the moments of an earlier run.
 
 use std::ffi::OsString;
@@ -35,7 +35,7 @@ const LAST: f64 = 1.9;
 const PARTITION: u64 = 1 << 20;
 
 pub fn cuts(tally: &mut Tally) -> Result<()> {
-    let count = u32::try_from(setting("NIXVM_CUTS")?.unwrap_or(4))?;
+    let count = u32::try_from(setting("NIXVM_CUTS")?.unwrap_or(2))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let seed = setting("NIXVM_CUTS_SEED")?.unwrap_or(now);
     tally.note(&format!("{count} cuts; the same again: NIXVM_CUTS_SEED={seed}"));
