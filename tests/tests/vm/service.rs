@@ -35,7 +35,11 @@ fn kubectl(tally: &mut Tally, guest: &Guest<'_>) -> Result<()> {
         Ok(())
     });
     tally.check("the_guests_user_sees_where_the_port_comes_from", || {
-        let said = guest.root("nixvm-guestagent ports | grep 30080")?;
+        // What `ports` shows is written a moment after the host was told.
+        let said = guest.root(
+            "for try in 1 2 3 4 5 6 7 8 9 10; do \
+             nixvm-guestagent ports | grep 30080 && break; sleep 0.3; done",
+        )?;
         ensure!(said.contains("kubernetes service web/shop"), "{said:?}");
         Ok(())
     });
